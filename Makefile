@@ -1,0 +1,53 @@
+# One command per chore. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/boot/bin/uv)
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: help install demo up down test lint format types bench lock docs clean
+
+help: ## list the chores
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/installed ## make .venv from the locked requirements.txt
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@command -v uv >/dev/null 2>&1 || { $(PYTHON) -m venv $(VENV)/boot && $(VENV)/boot/bin/pip install -q uv; }
+	$(UV) venv -q --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: install ## play the whole story on a local cloud; exits 0 only if every step had its effect
+	$(BIN)/dagwarden demo
+
+up: install ## start the local cloud, the functions and four agents, and leave them running
+	$(BIN)/dagwarden local up --stack --detach
+
+down: ## stop what `make up` started
+	$(BIN)/dagwarden local down
+
+test: install ## run every test, on the local cloud, loopback only
+	$(BIN)/python -m pytest -q -n 2
+
+lint: install ## ruff, mypy --strict, ast-grep test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install ## rewrite the code as ruff formats it
+	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+
+bench: install ## measure; writes tests/benchmarks/results.md and results.json
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## write requirements.txt anew from pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --extra dev --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --python-version 3.11 -q --upgrade -o requirements.txt
+
+clean: ## remove what the chores made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info

@@ -1,0 +1,45 @@
+"""What one service of the local cloud may ask of another: the seams between storage, Pub/Sub, IAM and Eventarc."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Broker(Protocol):
+    """Pub/Sub, as the other services use it."""
+
+    def publish(self, topic: str, data: bytes, attributes: Mapping[str, str], ordering_key: str = "") -> str:
+        """Publish inside the transaction under way; returns the message id.
+
+        Args:
+            topic: full name, `projects/P/topics/T`.
+
+        Raises:
+            KeyError: there is no such topic.
+        """
+
+
+class ObjectEvents(Protocol):
+    """Who is told, inside the storage transaction, that an object came, went or changed (Eventarc)."""
+
+    def emit(self, event_type: str, resource: Mapping[str, Any]) -> None:
+        """Take one event.
+
+        Args:
+            event_type: `finalized`, `deleted`, `archived` or `metadataUpdated`.
+            resource: the object's JSON API resource at that moment (strings for generation, size, metageneration).
+        """
+
+
+class Identity(Protocol):
+    """Who calls, and what they may."""
+
+    def caller(self, headers: Mapping[str, str]) -> str:
+        """The service account's e-mail behind the bearer token; else `anonymous`. Keys of `headers` are lower case."""
+
+    def is_allowed(self, caller: str, permission: str, bucket: str) -> bool:
+        """Whether `caller` holds `permission` (e.g. `storage.objects.create`) on `bucket`.
+
+        Anonymous callers are taken as the machine's owner and may do all, as with every Google emulator.
+        """

@@ -1,0 +1,1 @@
+"""Dagwarden: the guarded way from `git push` to a running Airflow DAG."""
