@@ -38,8 +38,19 @@ class Identity(Protocol):
     def caller(self, headers: Mapping[str, str]) -> str:
         """The service account's e-mail behind the bearer token; else `anonymous`. Keys of `headers` are lower case."""
 
-    def is_allowed(self, caller: str, permission: str, bucket: str) -> bool:
-        """Whether `caller` holds `permission` (e.g. `storage.objects.create`) on `bucket`.
+    def is_allowed(self, caller: str, permission: str, bucket: str, object_name: str = "") -> bool:
+        """Whether `caller` holds `permission` (e.g. `storage.objects.create`) on `bucket`, or on one object in it.
 
+        `object_name` matters to bindings with a condition on `resource.name`; pass it wherever the call names one.
         Anonymous callers are taken as the machine's owner and may do all, as with every Google emulator.
+        """
+
+    def bucket_policy_changed(
+        self, caller: str, bucket: str, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> None:
+        """Write the admin-activity audit entry of `storage.setIamPermissions`; call it inside the storage transaction.
+
+        Args:
+            before: the IAM policy that was (`{"bindings": [...]}`).
+            after: the IAM policy that is.
         """
