@@ -32,11 +32,21 @@ class ObjectEvents(Protocol):
         """
 
 
+ANONYMOUS = "anonymous"
+"""The caller of a request without a bearer token."""
+
+UNKNOWN = "unknown"
+"""The caller of a request whose bearer token is unknown or expired; is allowed nothing. Answer it with 401."""
+
+
 class Identity(Protocol):
     """Who calls, and what they may."""
 
     def caller(self, headers: Mapping[str, str]) -> str:
-        """The service account's e-mail behind the bearer token; else `anonymous`. Keys of `headers` are lower case."""
+        """The service account's e-mail behind the bearer token, ANONYMOUS without one, UNKNOWN for a bad one.
+
+        Keys of `headers` are lower case.
+        """
 
     def is_allowed(self, caller: str, permission: str, bucket: str, object_name: str = "") -> bool:
         """Whether `caller` holds `permission` (e.g. `storage.objects.create`) on `bucket`, or on one object in it.
