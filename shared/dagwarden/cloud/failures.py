@@ -1,0 +1,69 @@
+"""Maps every exception of Google's clients to one of ours, by a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import google.auth.exceptions
+import requests
+from google.api_core import exceptions as api
+
+from dagwarden import errors
+
+MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
+    (api.PreconditionFailed, errors.PreconditionFailed),
+    (api.NotModified, errors.PreconditionFailed),
+    (api.Aborted, errors.PreconditionFailed),
+    (api.FailedPrecondition, errors.PreconditionFailed),
+    (api.NotFound, errors.NotFound),
+    (api.AlreadyExists, errors.AlreadyExists),
+    (api.Conflict, errors.AlreadyExists),
+    (api.Forbidden, errors.AccessDenied),
+    (api.Unauthorized, errors.AccessDenied),
+    (api.TooManyRequests, errors.Unavailable),
+    (api.ServerError, errors.Unavailable),
+    (api.RetryError, errors.Unavailable),
+    (api.Cancelled, errors.Unavailable),
+    (api.Redirection, errors.Permanent),
+    (api.ClientError, errors.InvalidInput),
+    (api.GoogleAPICallError, errors.Unavailable),
+    (api.GoogleAPIError, errors.Unavailable),
+    (google.auth.exceptions.TransportError, errors.Unavailable),
+    (google.auth.exceptions.RefreshError, errors.AccessDenied),
+    (google.auth.exceptions.GoogleAuthError, errors.AccessDenied),
+    (requests.exceptions.ConnectionError, errors.Unavailable),
+    (requests.exceptions.Timeout, errors.Unavailable),
+    (requests.exceptions.RequestException, errors.Unavailable),
+    (ConnectionError, errors.Unavailable),
+    (TimeoutError, errors.Unavailable),
+)
+"""First match wins: narrower classes stand before wider ones."""
+
+HINTS: dict[type[errors.DagwardenError], str] = {
+    errors.AccessDenied: "grant the identity the role that the function table of the README names",
+    errors.Unavailable: "try again; `dagwarden doctor` tells which service does not answer",
+}
+
+
+def to_error(error: Exception, operation: str, subject: str) -> errors.DagwardenError | None:
+    """Our error for a foreign one; None when it is no exception of Google's clients (then it is a defect of ours)."""
+    for foreign, ours in MAPPING:
+        if isinstance(error, foreign):
+            text = getattr(error, "message", None) or str(error) or type(error).__name__
+            return ours(str(text)[:500], operation=operation, subject=subject, hint=HINTS.get(ours, ""))
+    return None
+
+
+@contextmanager
+def mapped(operation: str, subject: str) -> Iterator[None]:
+    """Within, exceptions of Google's clients are raised as ours, naming operation and subject."""
+    try:
+        yield
+    except errors.DagwardenError:
+        raise
+    except Exception as error:
+        ours = to_error(error, operation, subject)
+        if ours is None:
+            raise
+        raise ours from error
