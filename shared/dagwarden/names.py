@@ -23,6 +23,9 @@ ReleasePath = NewType("ReleasePath", str)
 FOLDERS = ("dags", "plugins")
 """The top-level folders a release may hold, as Composer's bucket has them."""
 
+NO_RELEASE = ReleaseNumber(0)
+"""The number of the empty tree before release 1."""
+
 NO_PARENT = Digest("0" * 64)
 """The parent digest of release 1."""
 

@@ -1,0 +1,1 @@
+"""The chain of releases of each environment: the only source of truth."""

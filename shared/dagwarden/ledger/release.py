@@ -40,7 +40,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     number: ReleaseNumber
     digest: Digest
     delta: Digest | None
-    """The sha256 of its delta archive; None when it put no file (then it only deleted) or is the snapshot's own."""
+    """The sha256 of its delta archive; None when it put no file (then it only deleted)."""
+    delta_size_bytes: int = 0
     deletes: tuple[ReleasePath, ...] = ()
 
 
@@ -72,6 +73,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the whole tree after this release: `ledger.state.tree_digest`."""
     delta: Digest | None
     """sha256 of the delta archive; None when no file was put."""
+    delta_size_bytes: int
     changes: tuple[FileChange, ...]
     push_id: PushId
     source: str

@@ -1,0 +1,111 @@
+"""Snapshots: the whole tree and the folded state of one release, so that restoring stays cheap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dagwarden.errors import Tampered
+from dagwarden.ledger.archive import pack_files, unpack_files
+from dagwarden.ledger.release import Restore
+from dagwarden.ledger.state import LedgerState, list_digest
+from dagwarden.names import (
+    Digest,
+    ReleaseNumber,
+    parse_digest,
+    snapshot_archive_object,
+    snapshot_state_object,
+)
+from dagwarden.wire import digest, encode
+
+if TYPE_CHECKING:
+    from dagwarden.cloud.clients import Cloud
+    from dagwarden.ledger.read import Ledger
+
+ARCHIVE = "dagwarden-archive-sha256"
+"""Custom metadata of a snapshot's state: the sha256 of its archive."""
+
+OUTWEIGHED = 2.0
+"""A snapshot is due when the deltas since the last one weigh this many times the tree."""
+
+FEW_LINKS = 8
+"""Below this many deltas, their weight makes no snapshot due: restoring from them is cheap enough."""
+
+
+def is_due(state: LedgerState, snapshot_every: int) -> bool:
+    """Whether restoring `state` takes so many deltas, or such heavy ones, that it deserves a snapshot."""
+    links = state.restore.links
+    if len(links) < min(FEW_LINKS, snapshot_every):
+        return False
+    delta_bytes = sum(link.delta_size_bytes for link in links)
+    tree_bytes = sum(entry.size_bytes for entry in state.files.values())
+    return len(links) >= snapshot_every or delta_bytes > OUTWEIGHED * max(tree_bytes, 1)
+
+
+def write_snapshot(cloud: Cloud, ledger: Ledger, state: LedgerState, *, attempt: str) -> None:
+    """There is a snapshot of `state` afterwards. Doing it twice is harmless: equal states give equal bytes.
+
+    Raises:
+        Tampered: the archives in the store do not add up to the tree the ledger names.
+    """
+    head = ledger.read(state.environment, state.number)
+    files = ledger.restore(state.environment, head)
+    found = list_digest((file.path, digest(file.content), file.mode) for file in files.values())
+    if found != state.tree:
+        raise Tampered(
+            f"the deltas make tree {found[:12]}, the release says {state.tree[:12]}",
+            operation="write snapshot",
+            subject=f"{state.environment}/{state.number}",
+            hint="run `dagwarden verify`",
+        )
+    archive = pack_files(files.values())
+    cloud.store.create(
+        snapshot_archive_object(state.environment, state.number),
+        archive,
+        attempt=attempt,
+        content_type="application/gzip",
+    )
+    cloud.store.create(
+        snapshot_state_object(state.environment, state.number),
+        encode(state),
+        attempt=attempt,
+        content_type="application/json",
+        metadata={ARCHIVE: digest(archive)},
+    )
+
+
+def adopt_newest(cloud: Cloud, ledger: Ledger, state: LedgerState) -> LedgerState:
+    """`state`, its restoring shortened by the newest snapshot that lies in the store, if there is a newer one.
+
+    The gate signs what it adopts, so nothing of the snapshot is taken on trust: its state must equal the ledger's own,
+    byte for byte, and its archive must hold that state's tree. One that does not is passed over.
+    """
+    environment, how = state.environment, state.restore
+    start = snapshot_state_object(environment, ReleaseNumber(how.snapshot + 1))
+    prefix = start.rpartition("/")[0] + "/"
+    known = {snapshot_state_object(environment, link.number): link.number for link in how.links}
+    found = [info for info in cloud.store.list(prefix, start_at=start) if info.name in known]
+    if not found:
+        return state
+    newest = found[-1]
+    at = ledger.state(environment, known[newest.name])
+    archive = parse_digest(newest.metadata.get(ARCHIVE, ""))
+    content = cloud.store.read(snapshot_archive_object(environment, at.number))
+    try:
+        files = unpack_files(content, archive)
+    except Tampered:
+        return state
+    if list_digest((file.path, digest(file.content), file.mode) for file in files.values()) != at.tree:
+        return state
+    return msgspec.structs.replace(state, restore=_after_snapshot(how, at, archive))
+
+
+def _after_snapshot(how: Restore, at: LedgerState, archive: Digest) -> Restore:
+    return Restore(
+        snapshot=at.number,
+        snapshot_release=at.digest,
+        snapshot_archive=archive,
+        snapshot_state=digest(encode(at)),
+        links=tuple(link for link in how.links if link.number > at.number),
+    )
