@@ -49,7 +49,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     policy_digest: Digest
     warnings: int
     forced: bool
-    rollback_to: ReleaseNumber | None
+    rollback_to: ReleaseNumber | None = None
+    sources: dict[str, str] | None = None
+    """Set by a rollback: what each source last released at the release it goes back to."""
     pushed_at: dt.datetime
 
 
@@ -113,6 +115,7 @@ def draft_release(
         warnings=draft.warnings,
         forced=draft.forced,
         rollback_to=draft.rollback_to,
+        sources=draft.sources,
         pushed_at=draft.pushed_at,
         committed_at=now,
         attempt=attempt,

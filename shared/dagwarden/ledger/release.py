@@ -14,7 +14,7 @@ from dagwarden.push.manifest import FileMode
 FORMAT: Literal["dagwarden/release/v1"] = "dagwarden/release/v1"
 
 
-class PutFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="put"):
+class PutFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="do", tag="put"):
     """A file this release creates or replaces; its bytes lie in the release's delta archive."""
 
     path: ReleasePath
@@ -23,6 +23,8 @@ class PutFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="pu
     """md5 in hex: what Cloud Storage tells of an object without reading it, so that drift is seen cheaply."""
     size_bytes: int
     mode: FileMode
+    source: str = ""
+    """Whose file it is, where that is not the release's own source: a rollback gives files back to who put them."""
 
 
 class DeleteFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="delete"):
@@ -88,6 +90,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """How many findings did not deny."""
     forced: bool
     rollback_to: ReleaseNumber | None
+    sources: dict[str, str] | None
+    """What each source last released, as a rollback sets it back; None: as before, with `source` at `head_commit`."""
     pushed_at: dt.datetime
     """When the push object was complete in the inbox (Cloud Storage's time)."""
     committed_at: dt.datetime

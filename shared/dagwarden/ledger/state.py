@@ -103,7 +103,7 @@ def change_files(
                 size_bytes=change.size_bytes,
                 mode=change.mode,
                 release=release,
-                source=source,
+                source=change.source or source,
             )
         else:
             after.pop(change.path, None)
@@ -139,8 +139,9 @@ def advance(state: LedgerState, release: Release, digest: Digest) -> LedgerState
     pushes = {**state.pushes, release.push_id: release.number}
     for old in sorted(pushes, key=lambda push: pushes[push])[:-PUSHES_KEPT]:
         del pushes[old]
-    is_rollback = release.rollback_to is not None
-    sources = state.sources if is_rollback else {**state.sources, release.source: release.head_commit}
+    sources = release.sources
+    if sources is None:
+        sources = {**state.sources, release.source: release.head_commit}
     return LedgerState(
         environment=state.environment,
         number=release.number,
