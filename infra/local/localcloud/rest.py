@@ -45,10 +45,11 @@ CODES: Mapping[Status, int] = {
 class ApiError(Exception):
     """A refusal, as a Google API words it."""
 
-    def __init__(self, status: Status, message: str) -> None:
+    def __init__(self, status: Status, message: str, *details: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.status: Status = status
         self.message = message
+        self.details = details
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,8 +111,10 @@ class Api:
 def error_response(error: ApiError) -> JSONResponse:
     """The body of a Google API error: `{"error": {"code", "message", "status"}}`."""
     code = CODES[error.status]
-    body = {"error": {"code": code, "message": error.message, "status": error.status}}
-    return JSONResponse(body, status_code=code)
+    body: dict[str, Any] = {"code": code, "message": error.message, "status": error.status}
+    if error.details:
+        body["details"] = list(error.details)
+    return JSONResponse({"error": body}, status_code=code)
 
 
 async def _read(request: Request) -> bytes | None:

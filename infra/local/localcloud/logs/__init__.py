@@ -1,0 +1,1 @@
+"""Cloud Logging of the local cloud, as google-cloud-logging speaks it with gRPC off."""
