@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from dagwarden.names import Digest, EnvironmentName, PushId, ReleaseNumber, ReleasePath
 from dagwarden.wire import digest, encode
+
+MAX_AUTHORS = 100
+MAX_MESSAGE_CHARS = 10_000
 
 FORMAT: Literal["dagwarden/push/v1"] = "dagwarden/push/v1"
 
 FileMode = Literal["0644", "0755"]
 """The two modes git knows of plain files."""
 
+Sha256 = Annotated[Digest, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+SizeBytes = Annotated[int, Meta(ge=0, le=2**40)]
+Name = Annotated[str, Meta(max_length=300)]
+"""A source, a ref, a commit, an author: what ends up in every release record is bounded here."""
+
 
 class Put(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do", tag="put"):
     """A file is created or replaced."""
 
     path: ReleasePath
-    sha256: Digest
-    size_bytes: int
+    sha256: Sha256
+    size_bytes: SizeBytes
     mode: FileMode = "0644"
 
 
@@ -43,19 +52,19 @@ class PushManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     format: Literal["dagwarden/push/v1"] = FORMAT
     environment: EnvironmentName
-    source: str
-    created_at: dt.datetime
+    source: Name
+    created_at: Annotated[dt.datetime, Meta(tz=True)]
     changes: tuple[Change, ...]
-    base_commit: str = ""
-    head_commit: str = ""
-    ref: str = ""
-    authors: tuple[str, ...] = ()
-    message: str = ""
-    prefix: str = ""
+    base_commit: Name = ""
+    head_commit: Name = ""
+    ref: Name = ""
+    authors: Annotated[tuple[Name, ...], Meta(max_length=MAX_AUTHORS)] = ()
+    message: Annotated[str, Meta(max_length=MAX_MESSAGE_CHARS)] = ""
+    prefix: Annotated[str, Meta(max_length=1024)] = ""
     force: bool = False
     dry_run: bool = False
-    rollback_to: ReleaseNumber | None = None
-    nonce: str = ""
+    rollback_to: Annotated[ReleaseNumber, Meta(ge=1, le=2**40)] | None = None
+    nonce: Annotated[str, Meta(max_length=64)] = ""
 
 
 def encode_manifest(manifest: PushManifest) -> bytes:
