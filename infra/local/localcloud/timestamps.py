@@ -8,7 +8,7 @@ import re
 import time
 
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9})\d*)?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9})\d*)?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
 MIN_NS, MAX_NS = -(2**63), 2**63 - 1
 
@@ -53,4 +53,4 @@ def _offset_s(zone: str) -> int:
     if zone in "Zz":
         return 0
     sign = -1 if zone[0] == "-" else 1
-    return sign * (int(zone[1:3]) * 3600 + int(zone[4:6]) * 60)
+    return sign * (int(zone[1:3]) * 3600 + int(zone[-2:]) * 60)

@@ -1,0 +1,1 @@
+"""Eventarc of the local cloud: triggers, and CloudEvents delivered over Pub/Sub push."""
