@@ -52,7 +52,7 @@ def member(name: str, content: bytes = b"x = 1\n", type_: bytes = tarfile.REGTYP
 
 def rules_of(content: bytes, limits: UnpackLimits = SMALL) -> set[str]:
     found = unpack(content, limits).findings
-    assert all(finding.severity is Severity.ERROR and finding.code.startswith("DW0") for finding in found)
+    assert all(finding.severity is Severity.ERROR and finding.code.startswith("DW8") for finding in found)
     msgspec.json.encode(found)
     return {finding.rule for finding in found}
 
