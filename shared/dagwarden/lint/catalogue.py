@@ -1,0 +1,179 @@
+"""The rules, loaded from their YAML files: each one checked, none skipped."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from ast_grep_py import SgRoot
+from msgspec import Meta
+
+from dagwarden.documents import Document, Fault, read_document, refuse
+from dagwarden.errors import InvalidInput
+from dagwarden.lint.file_rules import FILE_RULES
+from dagwarden.lint.finding import Severity
+from dagwarden.lint.page import Page, index_pages
+
+PACKAGED_RULES = Path(__file__).parent / "rules"
+
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_CODE = re.compile(r"DW\d{3}")
+
+_Text = Annotated[str, Meta(min_length=1)]
+
+
+class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The part of a rule file that is ours: ast-grep carries `metadata` along and reads nothing in it."""
+
+    code: _Text
+    category: _Text
+    since: _Text
+    literals: Annotated[tuple[_Text, ...], Meta(min_length=1)]
+    """A file that holds none of these words, in any case, cannot match and is not parsed for this rule."""
+    masks: str = ""
+    """The meta-variable whose text is a secret: messages show its kind and length only."""
+    what: _Text
+    why: _Text
+    example: _Text
+    instead: _Text
+    limits: str = ""
+    sources: tuple[str, ...] = ()
+    fixed: str = ""
+
+
+class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of a rule file: standard ast-grep, as far as the library honours it too."""
+
+    id: _Text
+    language: Literal["python"]
+    severity: Severity
+    message: _Text
+    note: _Text
+    metadata: RuleMetadata
+    rule: dict[str, Any]
+    constraints: dict[str, Any] = {}
+    utils: dict[str, Any] = {}
+    transform: dict[str, Any] = {}
+
+
+class PatternRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule decided by matching syntax."""
+
+    page: Page
+    message: str
+    literals: tuple[str, ...]
+    """In lower case."""
+    masks: str
+    config: dict[str, Any]
+    """What ast-grep is given."""
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """All rules of lint."""
+
+    patterns: tuple[PatternRule, ...]
+    pages: dict[str, Page]
+    """Of every rule, those on the file itself included, by id."""
+
+
+@functools.cache
+def load_catalogue(folder: Path | None = None) -> Catalogue:
+    """Read every rule file under a folder; the packaged rules when None. The second call costs nothing.
+
+    Raises:
+        InvalidInput: a rule is bad, or two share an id or a code; every fault is named as `FILE:LINE: what`.
+    """
+    root = folder or PACKAGED_RULES
+    files = sorted(root.rglob("*.yml"))
+    if not files:
+        raise InvalidInput("holds no rule (*.yml)", operation="load rules", subject=str(root))
+    patterns: list[PatternRule] = []
+    wrong: list[str] = []
+    for file in files:
+        try:
+            patterns.append(load_rule(file.read_bytes(), name=file.relative_to(root).as_posix()))
+        except InvalidInput as error:
+            wrong.append(error.message)
+    wrong += _find_clashes(patterns)
+    if wrong:
+        raise InvalidInput("\n".join(wrong), operation="load rules", subject=str(root))
+    pages = index_pages(FILE_RULES, tuple(pattern.page for pattern in patterns))
+    return Catalogue(patterns=tuple(sorted(patterns, key=lambda pattern: pattern.page.code)), pages=pages)
+
+
+def load_rule(content: bytes, *, name: str) -> PatternRule:
+    """Read one rule file.
+
+    Raises:
+        InvalidInput: it is no rule; every fault is named as `NAME:LINE: what`.
+    """
+    document = read_document(content, RuleFile, name=name, check=_check_meaning)
+    file = document.value
+    config = {"rule": file.rule, "constraints": file.constraints, "utils": file.utils, "transform": file.transform}
+    config = {key: value for key, value in config.items() if value}
+    try:
+        SgRoot("", "python").root().find(config)  # type: ignore[call-overload]
+    except Exception as error:
+        raise refuse(name, [Fault(document.line("rule"), _explain(error))]) from error
+    return PatternRule(
+        page=_make_page(file),
+        message=file.message.strip(),
+        literals=tuple(literal.lower() for literal in file.metadata.literals),
+        masks=file.metadata.masks,
+        config=config,
+    )
+
+
+def _make_page(file: RuleFile) -> Page:
+    about = file.metadata
+    return Page(
+        rule=file.id,
+        code=about.code,
+        category=about.category,
+        severity=file.severity,
+        since=about.since,
+        what=about.what.strip(),
+        why=about.why.strip(),
+        hint=" ".join(file.note.split()),
+        example=about.example,
+        instead=about.instead,
+        limits=about.limits.strip(),
+        sources=about.sources,
+        fixed=about.fixed,
+    )
+
+
+def _check_meaning(document: Document[RuleFile]) -> list[Fault]:
+    file, faults = document.value, []
+    stem = document.name.rpartition("/")[2].removesuffix(".yml")
+    if not _ID.fullmatch(file.id):
+        faults.append(Fault(document.line("id"), f"`id` must be words-in-kebab-case, got `{file.id}`"))
+    elif file.id != stem:
+        faults.append(Fault(document.line("id"), f"`id` must be the file's name, `{stem}`, got `{file.id}`"))
+    if not _CODE.fullmatch(file.metadata.code):
+        faults.append(
+            Fault(document.line("metadata", "code"), f"`code` must be DW and three digits, got `{file.metadata.code}`")
+        )
+    return faults
+
+
+def _find_clashes(patterns: list[PatternRule]) -> list[str]:
+    """Two rules under one id or code, each told once."""
+    clashes = []
+    taken: dict[str, str] = {word: page.rule for page in FILE_RULES for word in (page.rule, page.code)}
+    for pattern in patterns:
+        for word in (pattern.page.rule, pattern.page.code):
+            if word in taken:
+                clashes.append(f"{pattern.page.rule}: `{word}` is already taken by `{taken[word]}`")
+            taken[word] = pattern.page.rule
+    return clashes
+
+
+def _explain(error: Exception) -> str:
+    """ast-grep's own reason, in one line: its causes without its stack."""
+    causes = [line.strip() for line in str(error).split("Stack backtrace")[0].splitlines() if line.strip()]
+    reasons = [re.sub(r"^\d+: ", "", line) for line in causes if line != "Caused by:"]
+    return f"ast-grep does not take it: {' '.join(reasons)}"

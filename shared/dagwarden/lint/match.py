@@ -1,0 +1,60 @@
+"""Patterns matched against the text of one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ast_grep_py import SgNode, SgRoot
+
+from dagwarden.lint.catalogue import PatternRule
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.page import find
+from dagwarden.lint.secrets import mask
+
+_VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
+
+
+def match_rules(path: str, text: str, rules: Iterable[PatternRule]) -> list[Finding]:
+    """What the rules find in a file that compiles. It is parsed only if some rule's literals stand in it.
+
+    A rule that matches at one place in several ways, a node and a node within it, finds one thing there.
+    """
+    lowered = text.lower()
+    possible = [rule for rule in rules if any(literal in lowered for literal in rule.literals)]
+    if not possible:
+        return []
+    root = SgRoot(text, "python").root()
+    findings: dict[tuple[str, int, int], Finding] = {}
+    for rule in possible:
+        for node in root.find_all(rule.config):  # type: ignore[call-overload]
+            finding = _report(path, rule, node)
+            findings.setdefault((finding.rule, finding.line, finding.column), finding)
+    return list(findings.values())
+
+
+def _report(path: str, rule: PatternRule, node: SgNode) -> Finding:
+    secret = node.get_match(rule.masks) if rule.masks else None
+    place = (secret or node).range()
+    return find(
+        rule.page,
+        _fill(rule, node, secret),
+        path=path,
+        line=place.start.line + 1,
+        end_line=place.end.line + 1,
+        column=place.start.column + 1,
+    )
+
+
+def _fill(rule: PatternRule, node: SgNode, secret: SgNode | None) -> str:
+    """The rule's message with its meta-variables replaced; never by the text of what the rule masks."""
+
+    def text_of(match: re.Match[str]) -> str:
+        found = node.get_match(match[1])
+        if found is None or match[1] == rule.masks:
+            return match[0]
+        words = " ".join(found.text().split())
+        return words if len(words) <= 80 else f"{words[:79]}…"
+
+    message = _VARIABLE.sub(text_of, rule.message)
+    return f"{message}: {mask(secret.text())}" if secret else message

@@ -1,0 +1,58 @@
+"""What is told of a rule: its id, its code, how it is rated, and the text of its page."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dagwarden.lint.finding import Finding, Severity
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule, as the catalogue shows it."""
+
+    rule: str
+    """Kebab-case id that names the bad pattern."""
+    code: str
+    """Stable code, DW and three digits; the first says the kind: 0 the file itself, 1 work at import, 2 scheduling,
+    4 secrets and security, 7 policy, 9 the push."""
+    category: str
+    severity: Severity
+    since: str = "0.1"
+    what: str
+    why: str
+    hint: str = ""
+    """What to do, in one imperative sentence."""
+    example: str = ""
+    instead: str = ""
+    limits: str = ""
+    sources: tuple[str, ...] = ()
+    fixed: str = ""
+    """Why no policy may turn the rule below enforce; empty: it may."""
+
+
+def find(
+    page: Page, message: str, *, path: str = "", line: int = 0, end_line: int = 0, column: int = 0, clause: str = ""
+) -> Finding:
+    """A finding of the rule of `page`, rated as the page says.
+
+    Args:
+        line: counted from 1; 0 is the whole file.
+    """
+    return Finding(
+        rule=page.rule,
+        code=page.code,
+        severity=page.severity,
+        path=path,
+        line=line,
+        end_line=end_line or line,
+        column=column,
+        message=message,
+        hint=page.hint,
+        clause=clause,
+    )
+
+
+def index_pages(*tables: tuple[Page, ...]) -> dict[str, Page]:
+    """Pages by rule id, in the order of their codes."""
+    pages = sorted((page for table in tables for page in table), key=lambda page: page.code)
+    return {page.rule: page for page in pages}

@@ -1,0 +1,93 @@
+"""Exceptions written in the code: `# dagwarden: allow RULE -- REASON`, on the line or the line above."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from dagwarden.lint import file_rules
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.page import find
+
+_COMMENT = re.compile(r"#\s*dagwarden:\s*allow\b(?P<rules>[^#]*?)(?:\s--\s*(?P<reason>.*))?$")
+_MARK = "dagwarden:"
+
+
+class Suppression(msgspec.Struct, frozen=True):
+    """One such comment."""
+
+    rules: tuple[str, ...]
+    reason: str
+    line: int
+    """Of the comment."""
+    target: int
+    """The line it speaks of: its own, or the next line of code when it stands alone."""
+
+
+def apply_suppressions(path: str, text: str, findings: list[Finding], known: Collection[str]) -> list[Finding]:
+    """The findings of one file, those suppressed with a reason replaced by a note that says so.
+
+    Suppressions without a reason suppress nothing and are findings; so are those that met nothing.
+
+    Args:
+        known: the ids of all rules.
+    """
+    if _MARK not in text:
+        return findings
+    suppressions = list(read_suppressions(text))
+    kept = [_suppress(finding, suppressions) for finding in findings]
+    return kept + [wrong for suppression in suppressions for wrong in _judge(path, suppression, findings, known)]
+
+
+def read_suppressions(text: str) -> Iterator[Suppression]:
+    """The suppressions in the comments of a file that compiles."""
+    lines = text.split("\n")
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type != tokenize.COMMENT or not (match := _COMMENT.match(token.string)):
+            continue
+        line = token.start[0]
+        stands_alone = lines[line - 1].lstrip().startswith("#")
+        rules = tuple(word for word in re.split(r"[,\s]+", match["rules"]) if word)
+        target = _next_code(lines, line) if stands_alone else line
+        yield Suppression(rules, (match["reason"] or "").strip(), line, target)
+
+
+def _next_code(lines: list[str], line: int) -> int:
+    """The first line after `line` that is neither blank nor a comment; comments may be stacked."""
+    for number, content in enumerate(lines[line:], line + 1):
+        if content.strip() and not content.lstrip().startswith("#"):
+            return number
+    return line
+
+
+def _is_met(finding: Finding, suppression: Suppression) -> bool:
+    return finding.rule in suppression.rules and finding.line <= suppression.target <= finding.end_line
+
+
+def _suppress(finding: Finding, suppressions: list[Suppression]) -> Finding:
+    for suppression in suppressions:
+        if suppression.reason and _is_met(finding, suppression):
+            said = f"`{finding.rule}` is allowed here: {suppression.reason}"
+            return find(
+                file_rules.SUPPRESSED, said, path=finding.path, line=finding.line, end_line=finding.end_line,
+                column=finding.column,
+            )  # fmt: skip
+    return finding
+
+
+def _judge(path: str, suppression: Suppression, findings: list[Finding], known: Collection[str]) -> Iterator[Finding]:
+    if not suppression.rules:
+        yield find(file_rules.UNUSED_SUPPRESSION, "names no rule", path=path, line=suppression.line)
+    elif not suppression.reason:
+        said = f"`allow {', '.join(suppression.rules)}` gives no reason"
+        yield find(file_rules.SUPPRESSION_WITHOUT_REASON, said, path=path, line=suppression.line)
+    for rule in suppression.rules:
+        if rule not in known:
+            yield find(file_rules.UNUSED_SUPPRESSION, f"`{rule}` is no rule", path=path, line=suppression.line)
+        elif not any(finding.rule == rule and _is_met(finding, suppression) for finding in findings):
+            said = f"`{rule}` finds nothing here"
+            yield find(file_rules.UNUSED_SUPPRESSION, said, path=path, line=suppression.line)
