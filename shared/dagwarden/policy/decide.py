@@ -1,0 +1,88 @@
+"""The decision: facts of a push and a policy in, a verdict with all its reasons out. Same in, same out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from dagwarden.ledger.release import FileChange
+from dagwarden.ledger.state import LedgerState
+from dagwarden.lint.finding import Finding, Severity, sort_findings
+from dagwarden.lint.page import find
+from dagwarden.policy.limits import check_limits
+from dagwarden.policy.model import Level, Policy
+from dagwarden.policy.pushers import check_pusher, check_raw_drop
+from dagwarden.policy.rules import UNATTESTED_PUSH, index_rules
+from dagwarden.policy.verdict import Outcome, Principal
+from dagwarden.push.manifest import PushManifest
+
+
+class PushFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a decision rests on."""
+
+    principal: Principal
+    manifest: PushManifest
+    is_raw_drop: bool
+    state: LedgerState
+    """The head the push would be put on."""
+    changes: tuple[FileChange, ...]
+    """What it would change there; of a rollback, what leads back."""
+    findings: tuple[Finding, ...] = ()
+    """Of unpacking, of the ledger's own rules, of lint."""
+    now: dt.datetime
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy says to a push."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    """Sorted; each with the severity the policy gives it."""
+    switched_off: int = 0
+    """Findings the policy drops: counted, not told."""
+
+
+def decide(policy: Policy, facts: PushFacts) -> Decision:
+    """Decide by a policy: denied when any finding is an error, with every reason at once.
+
+    Each refusal by the policy itself is a finding whose `clause` names the line that says so.
+    """
+    levelled = [_apply_level(policy, finding) for finding in facts.findings]
+    findings = [finding for finding in levelled if finding is not None] + _check_policy(policy, facts)
+    denied = any(finding.severity is Severity.ERROR for finding in findings)
+    return Decision(
+        outcome=Outcome.DENIED if denied else Outcome.ALLOWED,
+        findings=tuple(sort_findings(findings)),
+        switched_off=levelled.count(None),
+    )
+
+
+def _check_policy(policy: Policy, facts: PushFacts) -> list[Finding]:
+    limits = check_limits(policy, facts.manifest, facts.state, facts.changes)
+    if facts.is_raw_drop:
+        return check_raw_drop(policy, facts.changes) + limits
+    if not facts.principal.attested_by:
+        return [find(UNATTESTED_PUSH, "nobody signed this push", clause=policy.clause("pushers")), *limits]
+    return check_pusher(policy, facts.principal, facts.manifest, facts.changes) + limits
+
+
+_SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Level.AUDIT: Severity.INFO}
+_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def _apply_level(policy: Policy, finding: Finding) -> Finding | None:
+    """The finding as the policy rates it; None where it is switched off. A fixed rule stays as it is."""
+    if index_rules().get(finding.rule):
+        return finding
+    exact = policy.enforcement.rules.get(finding.rule)
+    level = exact or policy.enforcement.default
+    if level is Level.OFF:
+        return None
+    severity = _SEVERITIES[level]
+    if exact is None:
+        severity = max(severity, finding.severity, key=_MILDNESS.__getitem__)
+    if exact is None and severity is finding.severity:
+        return finding
+    clause = policy.clause("enforcement", "rules", finding.rule) if exact else policy.clause("enforcement", "default")
+    return msgspec.structs.replace(finding, severity=severity, clause=clause)

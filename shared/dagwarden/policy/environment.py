@@ -1,0 +1,78 @@
+"""environment.yaml: what an environment is made of, read and checked."""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from dagwarden.documents import Document, Fault, read_document
+from dagwarden.errors import InvalidInput
+from dagwarden.names import Component, EnvironmentName, parse_environment
+
+MinorVersion = Annotated[str, Meta(pattern=r"^[1-9]\.[0-9]{1,2}$")]
+
+
+class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of environment.yaml."""
+
+    apiVersion: Literal["dagwarden/v1"]  # noqa: N815 (the key as Kubernetes spells it)
+    kind: Literal["Environment"]
+    name: Annotated[str, Meta(min_length=1, description="as Composer names environments")]
+    bucket: Annotated[str, Meta(description="the environment's bucket; empty where agents alone bring the files")] = ""
+    python: Annotated[MinorVersion, Meta(description="Python of the components, major and minor")] = "3.11"
+    airflow: Annotated[MinorVersion, Meta(description="Airflow of the components, major and minor")] = "3.3"
+    components: Annotated[
+        tuple[Component, ...], Meta(min_length=1, description="the component classes that notices go to")
+    ] = (Component.SCHEDULER, Component.DAG_PROCESSOR, Component.WORKER, Component.TRIGGERER, Component.WEBSERVER)
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """One Airflow deployment."""
+
+    name: EnvironmentName
+    bucket: str
+    """Empty for a self-managed environment without one."""
+    python: tuple[int, int]
+    airflow: tuple[int, int]
+    components: tuple[Component, ...]
+
+
+@functools.lru_cache(maxsize=8)
+def load_environment(content: bytes, name: str = "environment.yaml") -> Environment:
+    """Read an environment; the same bytes are read once.
+
+    Args:
+        name: what messages call the file.
+
+    Raises:
+        InvalidInput: it is none; every fault is named as `NAME:LINE: what`.
+    """
+    file = read_document(content, EnvironmentFile, name=name, check=_check_meaning).value
+    return Environment(
+        name=parse_environment(file.name),
+        bucket=file.bucket,
+        python=_read_version(file.python),
+        airflow=_read_version(file.airflow),
+        components=file.components,
+    )
+
+
+def _check_meaning(document: Document[EnvironmentFile]) -> list[Fault]:
+    file, faults = document.value, []
+    try:
+        parse_environment(file.name)
+    except InvalidInput as error:
+        faults.append(Fault(document.line("name"), f"`name`: {error.message} ({error.hint})"))
+    if file.bucket.startswith("gs://") or "/" in file.bucket:
+        faults.append(Fault(document.line("bucket"), f"`bucket` is the name alone, got `{file.bucket}`"))
+    if len(set(file.components)) < len(file.components):
+        faults.append(Fault(document.line("components"), "`components` names one twice"))
+    return faults
+
+
+def _read_version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")
+    return int(major), int(minor)

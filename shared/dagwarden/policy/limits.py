@@ -1,0 +1,66 @@
+"""How much one push may change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from dagwarden.ledger.release import DeleteFile, FileChange, PutFile
+from dagwarden.ledger.state import LedgerState
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.page import find
+from dagwarden.policy.model import Policy
+from dagwarden.policy.rules import TOO_MANY_DELETES
+from dagwarden.push import rules as push_rules
+from dagwarden.push.manifest import PushManifest
+
+
+def check_limits(
+    policy: Policy, manifest: PushManifest, state: LedgerState, changes: Sequence[FileChange]
+) -> list[Finding]:
+    """Every limit that the changes go past, each with limit, selected and population."""
+    return [*_check_sizes(policy, changes), *_check_deletes(policy, manifest, state, changes)]
+
+
+def _check_sizes(policy: Policy, changes: Sequence[FileChange]) -> Iterator[Finding]:
+    limits = policy.limits
+    puts = [change for change in changes if isinstance(change, PutFile)]
+    if len(changes) > limits.max_files:
+        said = f"changes {len(changes)} files; at most {limits.max_files} may"
+        yield _exceed(policy, "too-many-files", "max_files", said)
+    if (total_bytes := sum(put.size_bytes for put in puts)) > limits.max_push_bytes:
+        said = f"puts {total_bytes} bytes; at most {limits.max_push_bytes} may"
+        yield _exceed(policy, "push-too-large", "max_push_bytes", said)
+    for put in puts:
+        if put.size_bytes > limits.max_file_bytes:
+            said = f"has {put.size_bytes} bytes; a file may have at most {limits.max_file_bytes}"
+            yield _exceed(policy, "file-too-large", "max_file_bytes", said, path=put.path)
+
+
+def _exceed(policy: Policy, rule: str, limit: str, message: str, *, path: str = "") -> Finding:
+    finding = push_rules.find(rule, path, message)
+    return msgspec.structs.replace(finding, clause=policy.clause("limits", limit))
+
+
+def _check_deletes(
+    policy: Policy, manifest: PushManifest, state: LedgerState, changes: Sequence[FileChange]
+) -> Iterator[Finding]:
+    """Deletes beyond the share of what each source has released here; of everything, when rolling back."""
+    limits = policy.limits
+    is_rollback = manifest.rollback_to is not None
+    deleted = [
+        state.files[change.path] for change in changes if isinstance(change, DeleteFile) and change.path in state.files
+    ]
+    if len(deleted) <= limits.always_allowed_deletes:
+        return
+    population = Counter("" if is_rollback else entry.source for entry in state.files.values())
+    selected = Counter("" if is_rollback else entry.source for entry in deleted)
+    for source, count in sorted(selected.items()):
+        percent = 100 * count / population[source]
+        if count > limits.always_allowed_deletes and percent > limits.max_deletes_percent:
+            whose = f"files of {source}" if source else "files"
+            allowed = f"at most {limits.max_deletes_percent} % may go at once"
+            said = f"deletes {count} of {population[source]} {whose}; {allowed}"
+            yield find(TOO_MANY_DELETES, said, clause=policy.clause("limits", "max_deletes_percent"))

@@ -1,0 +1,117 @@
+"""What a policy says, as frozen values: the schema of policy.yaml."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from dagwarden.documents import Document
+from dagwarden.names import Digest
+
+Glob = Annotated[str, Meta(min_length=1)]
+Bytes = Annotated[int, Meta(ge=1, description="bytes")]
+Count = Annotated[int, Meta(ge=0)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+
+
+class Level(enum.StrEnum):
+    """What a rule's findings do."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    AUDIT = "audit"
+    OFF = "off"
+
+
+class Action(enum.StrEnum):
+    """What a pusher may do to the paths of its entry."""
+
+    PUSH = "push"
+    FORCE = "force"
+    ROLLBACK = "rollback"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the file: unknown keys are faults."""
+
+
+class Enforcement(Section, frozen=True, kw_only=True):
+    """How strictly rules are held.
+
+    `default` is a ceiling: `enforce` lets each rule act as it is rated, `warn` lets none deny, `audit` only notes,
+    `off` drops. A level under `rules` is exact: that rule denies, warns, notes or is dropped, whatever its rating.
+    """
+
+    default: Level = Level.ENFORCE
+    rules: dict[str, Level] = {}
+
+
+class Pusher(Section, frozen=True, kw_only=True):
+    """Who may do what to which paths, from which source and ref. What no entry covers is refused."""
+
+    name: Annotated[str, Meta(min_length=1, description="what messages call this entry")]
+    principals: Annotated[tuple[Glob, ...], Meta(min_length=1, description="e-mails; `*` stands for any text")]
+    paths: Annotated[
+        tuple[Glob, ...], Meta(min_length=1, description="`*` stays within a folder, `**` crosses folders")
+    ]
+    sources: Annotated[tuple[Glob, ...], Meta(description="repositories; `*` stands for any text")] = ("*",)
+    refs: Annotated[tuple[Glob, ...], Meta(description="git refs, in full; `*` stops at `/`, `**` does not")] = ("**",)
+    may: tuple[Action, ...] = (Action.PUSH,)
+
+
+class RawDrops(Section, frozen=True, kw_only=True):
+    """Whether a single file dropped into the inbox, signed by nobody, is taken."""
+
+    allowed: bool = False
+    paths: tuple[Glob, ...] = ("dags/**", "plugins/**")
+    deletes: Annotated[bool, Meta(description="whether deleting a dropped object takes the file away")] = False
+
+
+class Drift(Section, frozen=True, kw_only=True):
+    """What the mirror does about what lies in the environment's bucket and is not what the ledger says."""
+
+    changed_files: Annotated[
+        Literal["heal", "report"], Meta(description="a released file was overwritten or deleted")
+    ] = "heal"
+    unknown_files: Annotated[Literal["remove", "report"], Meta(description="a file no release ever put there")] = (
+        "report"
+    )
+
+
+class Limits(Section, frozen=True, kw_only=True):
+    """How much one push may change; past a limit it changes nothing."""
+
+    max_push_bytes: Bytes = 268_435_456
+    max_files: Annotated[int, Meta(ge=1, description="files put and deleted by one push")] = 20_000
+    max_file_bytes: Bytes = 16_777_216
+    max_deletes_percent: Annotated[
+        Percent, Meta(description="of the files that the same source has released here; of all files in a rollback")
+    ] = 50
+    always_allowed_deletes: Annotated[Count, Meta(description="deletes that the percentage does not apply to")] = 20
+
+
+class PolicyFile(Section, frozen=True, kw_only=True):
+    """The keys of policy.yaml."""
+
+    apiVersion: Literal["dagwarden/v1"]  # noqa: N815 (the key as Kubernetes spells it)
+    kind: Literal["Policy"]
+    enforcement: Enforcement = Enforcement()
+    pushers: tuple[Pusher, ...] = ()
+    raw_drops: RawDrops = RawDrops()
+    drift: Drift = Drift()
+    limits: Limits = Limits()
+
+
+class Policy(PolicyFile, frozen=True, kw_only=True):
+    """A policy whose every key was checked: what the file says, its digest, and the line of each clause."""
+
+    digest: Digest
+    """sha256 of the file's bytes."""
+    document: Document[PolicyFile]
+
+    def clause(self, *path: str | int) -> str:
+        """Where the file says so, e.g. `policy.yaml:14`; of the nearest key above where it leaves a default."""
+        return self.document.place(*path)

@@ -1,0 +1,99 @@
+"""Who may do what: a push held against the entries under `pushers` and `raw_drops`. What none covers is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dagwarden.ledger.release import DeleteFile, FileChange
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.page import Page, find
+from dagwarden.names import ReleasePath
+from dagwarden.policy import rules
+from dagwarden.policy.globs import match_name, match_path
+from dagwarden.policy.model import Action, Policy, Pusher
+from dagwarden.policy.verdict import Principal
+from dagwarden.push.manifest import PushManifest
+
+MAX_PATHS_TOLD = 50
+"""Refused paths each get a finding up to this many; one more says how many there are beyond."""
+
+Entries = Sequence[tuple[int, Pusher]]
+"""Entries under `pushers` with their place in the list."""
+
+
+def check_pusher(
+    policy: Policy, principal: Principal, manifest: PushManifest, changes: Iterable[FileChange]
+) -> list[Finding]:
+    """Every reason why this principal may not make these changes; none when one may.
+
+    Each changed path must be covered by an entry that names the principal, its source and ref, and grants what is done:
+    `push`, and `force` too when the push is forced. A rollback needs `rollback` for each path that it changes; it comes
+    from no source and no ref.
+    """
+    paths = sorted({change.path for change in changes})
+    named = [(i, pusher) for i, pusher in enumerate(policy.pushers) if match_name(principal.name, pusher.principals)]
+    if not named:
+        said = f"no pusher is called {principal.name}"
+        return [find(rules.PUSHER_UNKNOWN, said, clause=policy.clause("pushers"))]
+    if manifest.rollback_to is not None:
+        return list(_check_grant(policy, named, paths, Action.ROLLBACK, rules.ROLLBACK_NOT_ALLOWED))
+    entries, refusal = _narrow(policy, principal, manifest, named)
+    if refusal is not None:
+        return [refusal]
+    findings = list(_check_grant(policy, entries, paths, Action.PUSH, rules.PATH_NOT_ALLOWED))
+    if manifest.force:
+        findings += _check_grant(policy, entries, paths, Action.FORCE, rules.FORCE_NOT_ALLOWED)
+    return findings
+
+
+def check_raw_drop(policy: Policy, changes: Iterable[FileChange]) -> list[Finding]:
+    """Every reason why a file that somebody dropped may not be taken; none when it may."""
+    drops = policy.raw_drops
+    if not drops.allowed:
+        said, clause = "raw drops are not taken here", policy.clause("raw_drops", "allowed")
+        return [find(rules.RAW_DROP_NOT_ALLOWED, said, path=change.path, clause=clause) for change in changes]
+    findings = []
+    for change in changes:
+        if not match_path(change.path, drops.paths):
+            clause = policy.clause("raw_drops", "paths")
+            findings.append(find(rules.RAW_DROP_NOT_ALLOWED, "not taken here", path=change.path, clause=clause))
+        if isinstance(change, DeleteFile) and not drops.deletes:
+            clause = policy.clause("raw_drops", "deletes")
+            said = "deleting a dropped object takes nothing away"
+            findings.append(find(rules.RAW_DROP_DELETE_NOT_ALLOWED, said, path=change.path, clause=clause))
+    return findings
+
+
+def _narrow(
+    policy: Policy, principal: Principal, manifest: PushManifest, named: Entries
+) -> tuple[Entries, Finding | None]:
+    """The entries that cover source and ref as well, or why there are none."""
+    by_source = [(i, pusher) for i, pusher in named if match_name(manifest.source, pusher.sources)]
+    if not by_source:
+        said = f"{principal.name} may not push from the source {manifest.source}"
+        return [], find(rules.SOURCE_NOT_ALLOWED, said, clause=policy.clause("pushers", named[0][0], "sources"))
+    by_ref = [(i, pusher) for i, pusher in by_source if match_path(manifest.ref, pusher.refs)]
+    if not by_ref:
+        said = f"{principal.name} may not push {manifest.ref or 'without a ref'}"
+        return [], find(rules.REF_NOT_ALLOWED, said, clause=policy.clause("pushers", by_source[0][0], "refs"))
+    return by_ref, None
+
+
+def _check_grant(
+    policy: Policy, entries: Entries, paths: Sequence[ReleasePath], action: Action, refusal: Page
+) -> Iterator[Finding]:
+    """What these entries do not let be done: one finding when none grants the action, else one for each path."""
+    granting = [(i, pusher) for i, pusher in entries if action in pusher.may]
+    if not granting:
+        index, pusher = entries[0]
+        page = rules.PUSH_NOT_ALLOWED if action is Action.PUSH else refusal
+        said = f"`{pusher.name}` may {', '.join(pusher.may)}, not {action}"
+        yield find(page, said, clause=policy.clause("pushers", index, "may"))
+        return
+    index, pusher = granting[0]
+    clause = policy.clause("pushers", index, "paths")
+    uncovered = [path for path in paths if not any(match_path(path, pusher.paths) for _, pusher in granting)]
+    for path in uncovered[:MAX_PATHS_TOLD]:
+        yield find(refusal, f"`{pusher.name}` may not {action} this path", path=path, clause=clause)
+    if (more := len(uncovered) - MAX_PATHS_TOLD) > 0:
+        yield find(refusal, f"`{pusher.name}` may not {action} {more} more paths", clause=clause)
