@@ -44,10 +44,9 @@ def read_shape(kind: type[T], data: object, attributes: Mapping[str, str]) -> T:
     Source: functions-framework 3.10 and google-cloudevents StorageObjectData-simple.json.
     """
     try:
-        if isinstance(data, bytes | bytearray | str):
-            data = msgspec.json.decode(data)
-        return msgspec.convert(data, kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError) as error:
+        content = data if isinstance(data, bytes | str) else msgspec.json.encode(data)
+        return msgspec.json.decode(content, type=kind, strict=False)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, TypeError) as error:
         raise invalid(f"the data is no {kind.__name__.lstrip('_')}: {error}", attributes) from error
 
 
