@@ -50,6 +50,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("logging_endpoint", str, "", "Cloud Logging endpoint, spoken to over HTTP; empty: Google's"),
     Setting("iam_endpoint", str, "", "IAM Credentials endpoint; empty: Google's"),
     Setting("certificates_endpoint", str, "https://www.googleapis.com", "where service accounts' public keys are read"),
+    Setting("environment", str, "", "environment the command line speaks of where none is named"),
     Setting("snapshot_every", _read_count, 32, "releases after which a snapshot is written at the latest"),
     Setting("commit_attempts", _read_count, 8, "how often a commit that lost the race is tried again before giving up"),
     Setting("reconcile_every_s", _read_seconds, 120.0, "seconds between an agent's looks at the ledger, notice or not"),
@@ -80,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     logging_endpoint: str = ""
     iam_endpoint: str = ""
     certificates_endpoint: str = "https://www.googleapis.com"
+    environment: str = ""
     snapshot_every: int = 32
     commit_attempts: int = 8
     reconcile_every_s: float = 120.0

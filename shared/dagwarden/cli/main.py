@@ -1,0 +1,129 @@
+"""The command line: a table of verbs, each imported when it is asked for; errors become words and exit codes.
+
+| code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | the answer is no: denied, different, not (yet) there |
+| 2 | the command line or the settings mean nothing |
+| 3 | a service cannot be reached or is busy: try again |
+| 4 | it cannot be done: no such thing, no permission, a limit |
+| 5 | a digest, a signature or the chain does not hold |
+| 130 | interrupted |
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from dagwarden import errors
+
+EXIT_CODES: tuple[tuple[type[errors.DagwardenError], int], ...] = (
+    (errors.Transient, 3),
+    (errors.InvalidInput, 2),
+    (errors.Tampered, 5),
+    (errors.Permanent, 4),
+    (errors.DagwardenError, 4),
+)
+"""First match wins."""
+
+
+class Verb(msgspec.Struct, frozen=True):
+    """One verb: `dagwarden.cli.MODULE` has a function or a typer app called `attribute`."""
+
+    name: str
+    module: str
+    attribute: str
+    panel: str
+    help: str
+
+
+SHIP, SEE, CHECK, RUN = "Ship", "See", "Check", "Run"
+
+VERBS: tuple[Verb, ...] = (
+    Verb("rollback", "rollback", "rollback", SHIP, "Bring back the tree of an older release, as a new release."),
+    Verb("wait", "wait", "wait", SHIP, "Wait until every instance runs a release."),
+    Verb("status", "status", "status", SEE, "Which release each instance runs, and how long it took to get there."),
+    Verb("log", "log", "log", SEE, "The releases of an environment, newest first."),
+    Verb("show", "show", "show", SEE, "One release: who, what, why, and every file it changed."),
+    Verb("diff", "diff", "diff", SEE, "What changed between two releases."),
+    Verb("audit", "audit", "audit", SEE, "Who did what, when, from where, with which outcome and why."),
+    Verb("dead-letters", "dead_letters", "app", SEE, "Events that no handler could take: list them, replay them."),
+    Verb("verify", "verify", "verify", CHECK, "Walk the chain, the bucket and every instance, and compare."),
+)
+
+
+class _LazyCommand(TyperCommand):
+    """Stands for a verb in the list of verbs; imports it when it is used."""
+
+    def __init__(self, verb: Verb) -> None:
+        super().__init__(name=verb.name, help=verb.help, rich_help_panel=verb.panel)
+        self._verb = verb
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        return load_verb(self._verb).make_context(info_name, args, parent=parent, **extra)
+
+
+class _VerbGroup(TyperGroup):
+    """The verbs of the table."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {verb.name: _LazyCommand(verb) for verb in VERBS}
+
+
+def load_verb(verb: Verb) -> Any:
+    """Import a verb and make its command."""
+    found = getattr(importlib.import_module(f"dagwarden.cli.{verb.module}"), verb.attribute)
+    if not isinstance(found, typer.Typer):
+        app = typer.Typer(add_completion=False)
+        app.command(verb.name)(found)
+        found = app
+    command: Any = typer.main.get_command(found)
+    command.name = verb.name
+    return command
+
+
+def make_command() -> Any:
+    """The whole command line."""
+    app = typer.Typer(cls=_VerbGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(_dagwarden)
+    return typer.main.get_command(app)
+
+
+def _dagwarden(
+    version: bool = typer.Option(False, "--version", help="Print the version and go.", is_eager=True),
+) -> None:
+    """The guarded way from git push to a running Airflow DAG."""
+    if version:
+        from importlib.metadata import version as read_version
+
+        typer.echo(f"dagwarden {read_version('dagwarden')}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments ask; the exit code says how it went."""
+    try:
+        make_command().main(args=list(arguments), prog_name="dagwarden")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    except KeyboardInterrupt:
+        return 130
+    except errors.DagwardenError as error:
+        from dagwarden.cli.output import print_error
+
+        print_error(error)
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    return 0
+
+
+def main() -> None:
+    """The entry point of the `dagwarden` script."""
+    sys.exit(run(sys.argv[1:]))

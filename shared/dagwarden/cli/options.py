@@ -1,0 +1,53 @@
+"""What verbs have in common: options, and the way to the cloud they speak to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from dagwarden.names import EnvironmentName, parse_environment
+from dagwarden.settings import Settings
+
+if TYPE_CHECKING:
+    from dagwarden.cloud.clients import Cloud
+
+EnvironmentOption = Annotated[
+    str | None,
+    typer.Option("--environment", "-e", help="Environment; DAGWARDEN_ENVIRONMENT where not given.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+READS = ("project", "ledger_bucket", "store_bucket", "gate_service_account")
+"""Settings that every verb needs which reads the ledger."""
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """The cloud and the environment a verb speaks of."""
+
+    cloud: Cloud
+    environment: EnvironmentName
+
+
+def read_settings(*, needs: tuple[str, ...], environment: str | None = None) -> Settings:
+    """The settings of this command.
+
+    Raises:
+        InvalidInput: naming every fault at once.
+    """
+    caller = None if "DAGWARDEN_CALLER" in os.environ else "cli"
+    return Settings.load(os.environ, needs=needs, environment=environment, caller=caller)
+
+
+def connect(environment: str | None, *needs: str) -> Connection:
+    """The cloud and the environment; nothing is asked of the network yet.
+
+    Raises:
+        InvalidInput: the settings lack something, or name no environment.
+    """
+    from dagwarden.cloud.clients import Cloud
+
+    settings = read_settings(needs=(*needs, "environment"), environment=environment)
+    return Connection(Cloud(settings), parse_environment(settings.environment))
