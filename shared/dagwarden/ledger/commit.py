@@ -55,7 +55,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     pushed_at: dt.datetime
 
 
-def commit(cloud: Cloud, state: LedgerState, draft: Draft, *, attempt: str, now: dt.datetime) -> LedgerState | None:
+class Committed(msgspec.Struct, frozen=True):
+    """The release that now exists, its digest, and the state it makes."""
+
+    release: Release
+    digest: Digest
+    state: LedgerState
+
+
+def commit(cloud: Cloud, state: LedgerState, draft: Draft, *, attempt: str, now: dt.datetime) -> Committed | None:
     """Try to make `draft` the release after `state`.
 
     The delta is uploaded first, under the name of its content; the one create of the release object decides. A lost
@@ -65,7 +73,7 @@ def commit(cloud: Cloud, state: LedgerState, draft: Draft, *, attempt: str, now:
         attempt: random id of this attempt, by which a client that is told 412 knows its own success.
 
     Returns:
-        The state with the new release on top; None when another release took the number.
+        The release; None when another one took its number.
     """
     archive = pack_files(draft.files) if draft.files else None
     release = draft_release(state, draft, archive, attempt=attempt, now=now)
@@ -85,7 +93,7 @@ def commit(cloud: Cloud, state: LedgerState, draft: Draft, *, attempt: str, now:
     )
     if not created.is_ours:
         return None
-    return advance(state, release, digest(payload))
+    return Committed(release, digest(payload), advance(state, release, digest(payload)))
 
 
 def draft_release(

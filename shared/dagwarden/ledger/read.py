@@ -56,15 +56,20 @@ class Ledger:
         number = self.find_head_number(environment, at_least)
         return self.read(environment, number) if number else None
 
-    def read(self, environment: EnvironmentName, number: ReleaseNumber) -> SignedRelease:
+    def read(
+        self, environment: EnvironmentName, number: ReleaseNumber, *, generation: int | None = None
+    ) -> SignedRelease:
         """One release, its signature checked. One GET.
+
+        Args:
+            generation: the very generation of its object, as an event tells it; None: the live one.
 
         Raises:
             NotFound: there is no such release.
             Tampered: its signature does not hold, or it is another release than its name says.
         """
         name = release_object(environment, number)
-        content = self._cloud.ledger.read(name)
+        content = self._cloud.ledger.read(name, generation)
         signed = open_envelope(
             content, self._cloud.settings.gate_service_account, self._cloud.certificates.key, subject=name
         )

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from dagwarden.ledger.release import FileChange
 from dagwarden.ledger.state import LedgerState
-from dagwarden.lint.finding import Finding, Severity
+from dagwarden.lint.finding import Finding
 from dagwarden.push.manifest import PushManifest
-
-NON_FAST_FORWARD = "push-not-fast-forward"
-FOREIGN_FILE = "file-of-another-source"
+from dagwarden.push.rules import find, show
 
 
 def check_ancestry(state: LedgerState, manifest: PushManifest, changes: tuple[FileChange, ...]) -> list[Finding]:
@@ -27,15 +25,10 @@ def check_ancestry(state: LedgerState, manifest: PushManifest, changes: tuple[Fi
 def _check_base(state: LedgerState, manifest: PushManifest) -> Iterator[Finding]:
     released = state.sources.get(manifest.source, "")
     if manifest.base_commit != released:
-        yield Finding(
-            rule=NON_FAST_FORWARD,
-            code="DW031",
-            severity=Severity.ERROR,
-            message=(
-                f"the push stands on {manifest.base_commit[:12] or 'nothing'}, "
-                f"but {manifest.source} last released {released[:12] or 'nothing'}"
-            ),
-            hint="fetch what was released, merge it and push again; or push with --force where the policy lets you",
+        yield find(
+            "push-not-fast-forward",
+            message=f"the push stands on {show(manifest.base_commit[:12]) or 'nothing'}, "
+            f"but {show(manifest.source)} last released {show(released[:12]) or 'nothing'}",
         )
 
 
@@ -43,11 +36,8 @@ def _check_owners(state: LedgerState, manifest: PushManifest, changes: tuple[Fil
     for change in changes:
         standing = state.files.get(change.path)
         if standing is not None and standing.source != manifest.source:
-            yield Finding(
-                rule=FOREIGN_FILE,
-                code="DW032",
-                severity=Severity.ERROR,
-                path=change.path,
-                message=f"the file belongs to {standing.source}, which put it in release {standing.release}",
-                hint=f"change it there, or push with --force to take it over for {manifest.source}",
+            yield find(
+                "file-of-another-source",
+                change.path,
+                f"the file belongs to {show(standing.source)}, which put it in release {standing.release}",
             )

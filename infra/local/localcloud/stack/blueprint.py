@@ -1,0 +1,156 @@
+"""What the local stack is made of, as tables: accounts, buckets, grants, topics, triggers, functions, agents.
+
+`infra/terraform` says the same of a real project.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from dagwarden.names import Component, EnvironmentName
+from dagwarden.settings import Settings
+
+PROJECT = "proj-local"
+LOCATION = "local"
+ENVIRONMENT = EnvironmentName("prod")
+
+INBOX = f"{PROJECT}-inbox"
+LEDGER = f"{PROJECT}-ledger"
+STORE = f"{PROJECT}-store"
+ENVIRONMENT_BUCKET = f"{PROJECT}-{ENVIRONMENT}"
+
+BUCKET_CHANGES_TOPIC = f"dagwarden-bucket-{ENVIRONMENT}"
+"""Where the environment's bucket tells of changes under dags/ and plugins/."""
+
+DEAD_LETTERS_SUBSCRIPTION = "dagwarden-dead-letters"
+
+
+def account(name: str) -> str:
+    """The e-mail of one of the local service accounts.
+
+    >>> account("gate")
+    'gate-sa@proj-local.iam.gserviceaccount.com'
+    """
+    return f"{name}-sa@{PROJECT}.iam.gserviceaccount.com"
+
+
+ACCOUNTS = ("gate", "notify", "mirror", "record", "agent", "ada")
+"""One for each function, one for the agents, and Ada, who pushes."""
+
+OBJECTS_UNDER = 'resource.name.startsWith("projects/_/buckets/{bucket}/objects/{prefix}")'
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A role on a bucket, on the project (bucket "") or, with `on_account`, on a service account."""
+
+    who: str
+    role: str
+    bucket: str = ""
+    prefix: str = ""
+    """Only for objects whose names begin so."""
+    on_account: str = ""
+
+
+GRANTS: tuple[Grant, ...] = (
+    Grant("gate", "roles/storage.objectViewer", INBOX),
+    Grant("gate", "roles/storage.objectViewer", LEDGER),
+    Grant("gate", "roles/storage.objectCreator", LEDGER),
+    Grant("gate", "roles/storage.objectViewer", STORE),
+    Grant("gate", "roles/storage.objectCreator", STORE),
+    Grant("gate", "roles/logging.logWriter"),
+    Grant("gate", "roles/iam.serviceAccountTokenCreator", on_account="gate"),
+    Grant("notify", "roles/storage.objectViewer", LEDGER),
+    Grant("notify", "roles/pubsub.publisher"),
+    Grant("notify", "roles/logging.logWriter"),
+    Grant("mirror", "roles/storage.objectViewer", LEDGER),
+    Grant("mirror", "roles/storage.objectViewer", STORE),
+    Grant("mirror", "roles/storage.objectViewer", ENVIRONMENT_BUCKET),
+    Grant("mirror", "roles/storage.objectUser", ENVIRONMENT_BUCKET, "dags/"),
+    Grant("mirror", "roles/storage.objectUser", ENVIRONMENT_BUCKET, "plugins/"),
+    Grant("mirror", "roles/pubsub.publisher"),
+    Grant("mirror", "roles/logging.logWriter"),
+    Grant("record", "roles/storage.objectViewer", STORE),
+    Grant("record", "roles/storage.objectUser", STORE, f"{ENVIRONMENT}/status/"),
+    Grant("record", "roles/logging.logWriter"),
+    Grant("agent", "roles/storage.objectViewer", LEDGER),
+    Grant("agent", "roles/storage.objectViewer", STORE),
+    Grant("agent", "roles/pubsub.subscriber"),
+    Grant("agent", "roles/pubsub.publisher"),
+    Grant("ada", "roles/storage.objectCreator", INBOX),
+    Grant("ada", "roles/storage.objectViewer", INBOX),
+    Grant("ada", "roles/storage.objectViewer", LEDGER),
+    Grant("ada", "roles/storage.objectViewer", STORE),
+    Grant("ada", "roles/logging.viewer"),
+    Grant("ada", "roles/iam.serviceAccountTokenCreator", on_account="ada"),
+)
+"""Who may do what: the least each needs."""
+
+
+class BucketPlan(msgspec.Struct, frozen=True):
+    """A bucket; all have versions, uniform access and public access prevention."""
+
+    name: str
+    retention_s: int = 0
+
+
+BUCKETS = (
+    BucketPlan(INBOX),
+    BucketPlan(LEDGER, retention_s=7 * 86_400),
+    BucketPlan(STORE),
+    BucketPlan(ENVIRONMENT_BUCKET),
+)
+
+NOTIFIED_PREFIXES = ("dags/", "plugins/")
+"""logs/ and data/ must start nothing."""
+
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
+
+
+class TriggerPlan(msgspec.Struct, frozen=True):
+    """What starts a function: a finalized object of a bucket, or a message on a topic."""
+
+    name: str
+    function: str
+    bucket: str = ""
+    topic: str = ""
+
+
+def make_settings() -> Settings:
+    """The settings that hold for every process of the stack."""
+    return Settings(
+        project=PROJECT,
+        inbox_bucket=INBOX,
+        ledger_bucket=LEDGER,
+        store_bucket=STORE,
+        gate_service_account=account("gate"),
+    )
+
+
+TRIGGERS = (
+    TriggerPlan("gate", "gate", bucket=INBOX),
+    TriggerPlan("notify", "notify", bucket=LEDGER),
+    TriggerPlan("mirror-releases", "mirror", bucket=LEDGER),
+    TriggerPlan("mirror-drift", "mirror", topic=BUCKET_CHANGES_TOPIC),
+    TriggerPlan("record", "record", topic=make_settings().receipts_topic),
+)
+
+FUNCTIONS = ("gate", "notify", "mirror", "record")
+
+
+class AgentPlan(msgspec.Struct, frozen=True):
+    """One instance of a component."""
+
+    component: Component
+    instance: str
+
+
+AGENTS = (
+    AgentPlan(Component.SCHEDULER, "scheduler-1"),
+    AgentPlan(Component.WORKER, "worker-1"),
+    AgentPlan(Component.WORKER, "worker-2"),
+    AgentPlan(Component.WEBSERVER, "webserver-1"),
+)
+
+DELIVERY = {"minBackoffS": 0.1, "maxBackoffS": 2.0, "maxAttempts": 30}
+"""Quicker than the real 10-600 s, so that one sees a retry happen."""

@@ -1,0 +1,257 @@
+"""The gate: one object in the inbox becomes one verdict and, if allowed, one release."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+
+import msgspec
+
+from dagwarden.audit.entries import push_received, push_verdict, release_committed, release_rolled_back
+from dagwarden.audit.write import AuditWriter
+from dagwarden.cloud.clients import Cloud
+from dagwarden.cloud.identity import utc_now
+from dagwarden.errors import Contended, InvalidInput, NotFound
+from dagwarden.events.objects import ObjectEvent, ObjectEventKind
+from dagwarden.handlers.judge import Judgement, judge
+from dagwarden.handlers.offer import Offer, offered_push_id, read_offer
+from dagwarden.handlers.stages import Stages
+from dagwarden.ledger.commit import Committed, Draft, commit
+from dagwarden.ledger.read import Ledger
+from dagwarden.ledger.release import Release
+from dagwarden.ledger.rollback import read_files
+from dagwarden.ledger.snapshot import adopt_newest, is_due, write_snapshot
+from dagwarden.ledger.state import LedgerState
+from dagwarden.lint.catalogue import load_catalogue
+from dagwarden.lint.finding import Finding, Severity
+from dagwarden.lint.lint import lint_files
+from dagwarden.names import (
+    Digest,
+    EnvironmentName,
+    PushId,
+    ReleaseNumber,
+    parse_inbox_object,
+    policy_object,
+    verdict_object,
+)
+from dagwarden.policy.load import load_policy
+from dagwarden.policy.model import Policy
+from dagwarden.policy.verdict import Outcome, Verdict
+from dagwarden.push.archive import DEFAULT_LIMITS, UnpackLimits
+from dagwarden.push.rules import find
+from dagwarden.wire import decode, encode
+
+VERDICT_TYPE = "application/json"
+
+
+def random_attempt() -> str:
+    """An id no other attempt has."""
+    return uuid.uuid4().hex
+
+
+class Gate:
+    """Decides on pushes. One for each process; what it keeps in memory is only ever a cache of the ledger."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        now: Callable[[], dt.datetime] = utc_now,
+        new_attempt: Callable[[], str] = random_attempt,
+    ) -> None:
+        self._cloud = cloud
+        self._ledger = Ledger(cloud)
+        self._audit = AuditWriter(cloud, now=now)
+        self._now = now
+        self._new_attempt = new_attempt
+
+    def handle(self, event: ObjectEvent) -> Verdict | None:
+        """There is exactly one verdict on what the event tells of afterwards, and its release if it was allowed.
+
+        Safe at every delivery, in any order, after a crash anywhere.
+
+        Returns:
+            The verdict; None when the event is of nothing that can be offered: another bucket, another kind of event, a
+            name of no push and no raw drop, or a generation that is gone (its successor has an event of its own).
+
+        Raises:
+            Transient: something does not answer, or others kept winning: deliver the event again.
+        """
+        named = parse_inbox_object(event.name)
+        if event.bucket != self._cloud.inbox.name or event.kind is not ObjectEventKind.FINALIZED or named is None:
+            return None
+        stages = Stages()
+        push_id = offered_push_id(event, named)
+        standing = self._find_verdict(named.environment, push_id)
+        if standing is not None:
+            return standing
+        policy, policy_findings = self._read_policy(named.environment)
+        try:
+            with stages.time("read"):
+                offer = read_offer(self._cloud, event, named, _unpack_limits(policy))
+        except NotFound:
+            return None
+        with stages.time("lint"):
+            findings = [*policy_findings, *offer.findings, *_lint(offer)]
+        return self._decide(offer, policy, findings, stages)
+
+    def _decide(self, offer: Offer, policy: Policy | None, findings: list[Finding], stages: Stages) -> Verdict:
+        received = push_received(
+            offer.event,
+            environment=offer.environment,
+            push_id=offer.push_id,
+            principal=offer.principal,
+            source=offer.manifest.source,
+        )
+        for _ in range(self._cloud.settings.commit_attempts):
+            with stages.time("head"):
+                state = self._ledger.state(offer.environment)
+            released = state.pushes.get(offer.push_id)
+            if released is not None:
+                return self._finish_released(offer, policy, findings, released, stages)
+            with stages.time("decide"):
+                judgement = judge(offer, policy, findings, state, self._find_target(offer), now=self._now())
+            verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
+            with stages.time("audit"):
+                self._audit.write(received, push_verdict(verdict, pushed_at=offer.event.time))
+            if verdict.outcome is Outcome.DENIED or verdict.dry_run or not judgement.changes:
+                return self._publish(offer, verdict)
+            with stages.time("commit"):
+                committed = self._commit(offer, policy, judgement, state)
+            if committed is not None:
+                return self._finish(offer, verdict, committed, stages)
+        raise Contended(
+            f"{self._cloud.settings.commit_attempts} other releases came first",
+            operation="commit release",
+            subject=f"{offer.environment}/{offer.push_id}",
+        )
+
+    def _commit(
+        self, offer: Offer, policy: Policy | None, judgement: Judgement, state: LedgerState
+    ) -> Committed | None:
+        manifest = offer.manifest
+        if policy is None:
+            raise InvalidInput("a push without a policy was allowed", operation="commit release", subject=offer.push_id)
+        base = state
+        if is_due(state, self._cloud.settings.snapshot_every):
+            base = adopt_newest(self._cloud, self._ledger, state)
+        draft = Draft(
+            changes=judgement.changes,
+            files=read_files(self._ledger, judgement.changes, offer.files, judgement.target),
+            push_id=offer.push_id,
+            source=manifest.source,
+            base_commit=manifest.base_commit,
+            head_commit=manifest.head_commit,
+            ref=manifest.ref,
+            authors=manifest.authors,
+            message=manifest.message,
+            principal=offer.principal,
+            policy_digest=policy.digest,
+            warnings=sum(finding.severity is Severity.WARNING for finding in judgement.findings),
+            forced=manifest.force,
+            rollback_to=manifest.rollback_to,
+            sources=None if judgement.target is None else judgement.target.sources,
+            pushed_at=offer.event.time,
+        )
+        return commit(self._cloud, base, draft, attempt=self._new_attempt(), now=self._now())
+
+    def _finish(self, offer: Offer, verdict: Verdict, committed: Committed, stages: Stages) -> Verdict:
+        self._ledger.remember(committed.state)
+        self._audit_release(committed.release, committed.digest)
+        final = msgspec.structs.replace(verdict, release=committed.release.number, stages_ms=stages.to_ms())
+        final = self._publish(offer, final)
+        if is_due(committed.state, self._cloud.settings.snapshot_every):
+            write_snapshot(self._cloud, self._ledger, committed.state, attempt=self._new_attempt())
+        return final
+
+    def _finish_released(
+        self,
+        offer: Offer,
+        policy: Policy | None,
+        findings: list[Finding],
+        number: ReleaseNumber,
+        stages: Stages,
+    ) -> Verdict:
+        """A gate before us died between the release and its verdict: only the verdict is missing."""
+        signed = self._ledger.read(offer.environment, number)
+        self._audit_release(signed.release, signed.digest)
+        judgement = Judgement(
+            outcome=Outcome.ALLOWED,
+            findings=tuple(finding for finding in findings if finding.severity is not Severity.ERROR),
+            changes=signed.release.changes,
+        )
+        verdict = self._to_verdict(offer, policy, judgement, ReleaseNumber(number - 1), stages)
+        return self._publish(offer, msgspec.structs.replace(verdict, release=number))
+
+    def _audit_release(self, release: Release, digest: Digest) -> None:
+        entries = [release_committed(release, digest)]
+        if release.rollback_to is not None:
+            entries.append(release_rolled_back(release, digest))
+        self._audit.write(*entries)
+
+    def _to_verdict(
+        self, offer: Offer, policy: Policy | None, judgement: Judgement, head: ReleaseNumber, stages: Stages
+    ) -> Verdict:
+        return Verdict(
+            push_id=offer.push_id,
+            environment=offer.environment,
+            outcome=judgement.outcome,
+            principal=offer.principal,
+            source=offer.manifest.source,
+            head_commit=offer.manifest.head_commit,
+            policy_digest=None if policy is None else policy.digest,
+            head=head,
+            dry_run=offer.manifest.dry_run,
+            findings=judgement.findings,
+            decided_at=self._now(),
+            stages_ms=stages.to_ms(),
+        )
+
+    def _publish(self, offer: Offer, verdict: Verdict) -> Verdict:
+        """The verdict is in the store afterwards, or the one that was there first."""
+        name = verdict_object(offer.environment, offer.push_id)
+        created = self._cloud.store.create(
+            name, encode(verdict), attempt=self._new_attempt(), content_type=VERDICT_TYPE
+        )
+        return verdict if created.is_ours else decode(Verdict, self._cloud.store.read(name), subject=name)
+
+    def _find_verdict(self, environment: EnvironmentName, push_id: PushId) -> Verdict | None:
+        name = verdict_object(environment, push_id)
+        try:
+            return decode(Verdict, self._cloud.store.read(name), subject=name)
+        except NotFound:
+            return None
+
+    def _read_policy(self, environment: EnvironmentName) -> tuple[Policy | None, list[Finding]]:
+        """The policy in force; without one, or with a broken one, nothing is allowed."""
+        try:
+            return load_policy(self._cloud.store.read(policy_object(environment))), []
+        except NotFound:
+            return None, [find("policy-missing")]
+        except InvalidInput as error:
+            return None, [find("policy-unreadable", message=error.message)]
+
+    def _find_target(self, offer: Offer) -> LedgerState | None:
+        """The state a rollback goes back to; None when it is no rollback, or there is no such release."""
+        number = offer.manifest.rollback_to
+        if number is None:
+            return None
+        try:
+            return self._ledger.state(offer.environment, number)
+        except NotFound:
+            return None
+
+
+def _lint(offer: Offer) -> list[Finding]:
+    contents = {path: file.content for path, file in offer.files.items()}
+    return lint_files(contents, load_catalogue())
+
+
+def _unpack_limits(policy: Policy | None) -> UnpackLimits:
+    if policy is None:
+        return DEFAULT_LIMITS
+    limits = policy.limits
+    return UnpackLimits(
+        max_unpacked_bytes=limits.max_push_bytes, max_files=limits.max_files, max_file_bytes=limits.max_file_bytes
+    )

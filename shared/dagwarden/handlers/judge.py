@@ -1,0 +1,77 @@
+"""The judgement on an offer, on top of one head: pure, so that a lost race is simply judged again."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from dagwarden.handlers.offer import Offer
+from dagwarden.ledger.changes import changes_of_push, changes_of_rollback
+from dagwarden.ledger.release import FileChange
+from dagwarden.ledger.state import LedgerState
+from dagwarden.lint.finding import Finding, Severity, sort_findings
+from dagwarden.policy.decide import PushFacts, decide
+from dagwarden.policy.model import Policy
+from dagwarden.policy.verdict import Outcome
+from dagwarden.push.ancestry import check_ancestry
+from dagwarden.push.manifest import Put
+from dagwarden.push.paths import check_tree
+from dagwarden.push.rules import find
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to become of an offer."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    changes: tuple[FileChange, ...]
+    target: LedgerState | None = None
+    """For a rollback: the state it goes back to."""
+
+
+def judge(
+    offer: Offer,
+    policy: Policy | None,
+    findings: list[Finding],
+    state: LedgerState,
+    target: LedgerState | None,
+    *,
+    now: dt.datetime,
+) -> Judgement:
+    """Judge an offer on top of `state`.
+
+    Args:
+        findings: what unpacking, attestation and lint found: none of it hangs on the head.
+        target: for a rollback, the state it goes back to.
+    """
+    manifest = offer.manifest
+    is_whole = all(change.path in offer.files for change in manifest.changes if isinstance(change, Put))
+    if not is_whole or policy is None:
+        return _deny(findings)
+    if manifest.rollback_to is not None:
+        if target is None:
+            return _deny([*findings, find("rollback-target-missing")])
+        changes = changes_of_rollback(state, target)
+    else:
+        changes = changes_of_push(state, manifest, offer.files)
+        findings = [*findings, *check_ancestry(state, manifest, changes), *check_tree(manifest.changes, state.files)]
+    decision = decide(
+        policy,
+        PushFacts(
+            principal=offer.principal,
+            manifest=manifest,
+            is_raw_drop=offer.is_raw_drop,
+            state=state,
+            changes=changes,
+            findings=tuple(findings),
+            now=now,
+        ),
+    )
+    return Judgement(outcome=decision.outcome, findings=decision.findings, changes=changes, target=target)
+
+
+def _deny(findings: list[Finding]) -> Judgement:
+    """Refuse what no policy can be asked about: at least one of the findings says why."""
+    errors = [msgspec.structs.replace(finding, severity=Severity.ERROR) for finding in findings]
+    return Judgement(outcome=Outcome.DENIED, findings=tuple(sort_findings(errors)), changes=())
