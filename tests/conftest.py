@@ -1,0 +1,100 @@
+"""What product tests share: a running local cloud, and a project of its own for each test."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from google.auth.credentials import Credentials
+from google.cloud import storage
+from google.oauth2 import service_account
+from localcloud.testing import RunningCloud, running_cloud
+
+from dagwarden.cloud.clients import Cloud
+from dagwarden.cloud.identity import SCOPES
+from dagwarden.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def cloud_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """One local cloud for all tests of this process; each test has a project of its own in it."""
+    with running_cloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud_environ(cloud_server: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Google's clients made in this test speak to the local cloud; no fault of another test is planned any more."""
+    environ = cloud_server.endpoints.to_environ()
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    cloud_server.admin.forget_faults()
+    return environ
+
+
+@pytest.fixture
+def project(cloud_server: RunningCloud) -> str:
+    """A project of this test's own, with a service account `gate` that owns it."""
+    name = f"proj-{uuid.uuid4().hex[:12]}"
+    with httpx.Client(base_url=cloud_server.url, timeout=30.0) as http:
+        http.post(f"/v1/projects/{name}/serviceAccounts", json={"accountId": "gate-sa"}).raise_for_status()
+        binding = {"role": "roles/owner", "members": [f"serviceAccount:gate-sa@{name}.iam.gserviceaccount.com"]}
+        http.post(f"/v1/projects/{name}:setIamPolicy", json={"policy": {"bindings": [binding]}}).raise_for_status()
+    return name
+
+
+@pytest.fixture
+def settings(project: str, cloud_environ: dict[str, str]) -> Settings:
+    """Settings of this test's project; its buckets and topics exist."""
+    settings = Settings.load(
+        {name: value for name, value in cloud_environ.items() if name.startswith("DAGWARDEN_")},
+        project=project,
+        inbox_bucket=f"{project}-inbox",
+        ledger_bucket=f"{project}-ledger",
+        store_bucket=f"{project}-store",
+        gate_service_account=f"gate-sa@{project}.iam.gserviceaccount.com",
+        service_account=f"gate-sa@{project}.iam.gserviceaccount.com",
+        retry_deadline_s=10.0,
+        caller="test",
+    )
+    owner = storage.Client(project=project, credentials=_anonymous())
+    for name in (settings.inbox_bucket, settings.ledger_bucket, settings.store_bucket, f"{project}-prod"):
+        bucket = owner.bucket(name)
+        bucket.versioning_enabled = True
+        owner.create_bucket(bucket)
+    from google.cloud.pubsub_v1 import PublisherClient
+
+    publisher = PublisherClient()
+    for topic in (settings.notices_topic, settings.receipts_topic, settings.dead_letters_topic):
+        publisher.create_topic(name=f"projects/{project}/topics/{topic}")
+    publisher.transport.close()
+    return settings
+
+
+@pytest.fixture
+def credentials(cloud_server: RunningCloud, project: str, tmp_path: Path) -> Credentials:
+    """Credentials of the project's service account `gate`."""
+    account = f"gate-sa@{project}.iam.gserviceaccount.com"
+    with httpx.Client(base_url=cloud_server.url, timeout=30.0) as http:
+        answer = http.post(f"/v1/projects/{project}/serviceAccounts/{account}/keys", json={}).raise_for_status()
+    key = json.loads(base64.b64decode(answer.json()["privateKeyData"]))
+    (tmp_path / "gate-key.json").write_text(json.dumps(key))
+    found: Credentials = service_account.Credentials.from_service_account_info(key, scopes=SCOPES)
+    return found
+
+
+@pytest.fixture
+def cloud(settings: Settings, credentials: Credentials) -> Cloud:
+    """All of the test's project, as its gate."""
+    return Cloud(settings, credentials)
+
+
+def _anonymous() -> Credentials:
+    from google.auth.credentials import AnonymousCredentials
+
+    return AnonymousCredentials()  # type: ignore[no-untyped-call]
