@@ -17,28 +17,16 @@ import msgspec
 import yaml
 
 from dagwarden.errors import InvalidInput
+from dagwarden.yaml_nodes import Fault, Loader, compose, line_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands in a document: `("pushers", 0, "paths")`."""
 
-_MAX_BYTES = 1_000_000
-_MAX_DEPTH = 40
-_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null"))
-_DATES = "tag:yaml.org,2002:timestamp"
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
 
 _QUOTES = frozenset({"'", '"', "|", ">"})
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class Fault(msgspec.Struct, frozen=True, order=True):
-    """One thing wrong with a document; lines count from 1."""
-
-    line: int
-    message: str
 
 
 class Document(msgspec.Struct, Generic[T], frozen=True):
@@ -75,7 +63,7 @@ def read_document(
         InvalidInput: naming every fault at once, each as `NAME:LINE: what`.
     """
     faults: list[Fault] = []
-    root = _compose(content, faults)
+    root = compose(content, faults)
     if root is not None and not faults:
         faults += _check_shape(root, kind)
     if root is None or faults:
@@ -102,94 +90,19 @@ def suggest(word: str, known: Sequence[str]) -> str:
     return f"; did you mean `{near[0]}`?" if near else ""
 
 
-# ---- shape -------------------------------------------------------------------------------------------------------
-
-
-def _compose(content: bytes, faults: list[Fault]) -> yaml.Node | None:
-    root: yaml.Node | None = None
-    try:
-        text = _decode(content, faults)
-        faults += _check_events(text)
-        if not faults:
-            root = yaml.compose(text, Loader=_Loader)
-            faults += [] if root else [Fault(1, "is empty")]
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        faults.append(Fault(mark.line + 1 if mark else 1, f"is no YAML: {_explain(error)}"))
-    except (yaml.YAMLError, ValueError) as error:
-        faults.append(Fault(1, f"is no YAML: {' '.join(str(error).split())}"))
-    if root is not None:
-        _check_node(root, faults)
-    return root
-
-
-def _decode(content: bytes, faults: list[Fault]) -> str:
-    if len(content) > _MAX_BYTES:
-        faults.append(Fault(1, f"has {len(content)} bytes; at most {_MAX_BYTES} are read"))
-        return ""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        faults.append(Fault(content.count(b"\n", 0, error.start) + 1, "is not UTF-8"))
-        return ""
-
-
-def _explain(error: yaml.MarkedYAMLError) -> str:
-    problem = error.problem or "it cannot be read"
-    if "\\t" in problem or "'\t'" in problem:
-        return "a tab stands where only spaces may indent"
-    return f"{error.context}, {problem}" if error.context else problem
-
-
-def _check_events(text: str) -> list[Fault]:
-    """What would make composing unsafe or ambiguous: aliases, a second document, nesting without end."""
-    faults: list[Fault] = []
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.AliasEvent):
-            faults.append(Fault(line, "aliases (`*name`) are not taken; write the value out"))
-        elif isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents == 2:
-                faults.append(Fault(line, "a second document starts here; one file holds one"))
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _MAX_DEPTH:
-                return [Fault(line, f"is nested deeper than {_MAX_DEPTH} levels")]
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-    return faults
-
-
-def _check_node(node: yaml.Node, faults: list[Fault]) -> None:
-    if node.tag not in _PLAIN_TAGS and node.tag != _DATES:
-        faults.append(Fault(_line(node), f"the tag `{node.tag}` is not taken; write plain YAML"))
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _check_node(item, faults)
-    elif isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                faults.append(Fault(_line(key), "a key must be a plain word"))
-                continue
-            if key.value in seen:
-                faults.append(Fault(_line(key), f"`{key.value}` stands here twice, first on line {seen[key.value]}"))
-            seen.setdefault(key.value, _line(key))
-            _check_node(value, faults)
+# ---- shape -----------------------------------------------------------------------------------------------------------
 
 
 def _check_shape(root: yaml.Node, kind: type[msgspec.Struct]) -> list[Fault]:
     if not isinstance(root, yaml.MappingNode):
-        return [Fault(_line(root), f"must be a mapping of keys to values, got {_describe(root)}")]
+        return [Fault(line_of(root), f"must be a mapping of keys to values, got {_describe(root)}")]
     found = {key.value: value for key, value in root.value}
     faults = []
     for key, word in _headings(kind).items():
         if key not in found:
             faults.append(Fault(1, f"`{key}: {word}` is missing"))
         elif found[key].value != word:
-            faults.append(Fault(_line(found[key]), f"`{key}` must be `{word}`, got {_describe(found[key])}"))
+            faults.append(Fault(line_of(found[key]), f"`{key}` must be `{word}`, got {_describe(found[key])}"))
     return faults
 
 
@@ -214,14 +127,14 @@ class _Reader(msgspec.Struct):
     lines: dict[KeyPath, int]
 
     def read(self, node: yaml.Node, kind: msgspec.inspect.Type, path: KeyPath) -> Any:
-        self.lines.setdefault(path, _line(node))
+        self.lines.setdefault(path, line_of(node))
         if isinstance(kind, msgspec.inspect.Metadata):
             kind = kind.type
         return _READERS[type(kind)](self, node, kind, path)
 
     def fail(self, node: yaml.Node, path: KeyPath, wanted: str) -> None:
         where = f"`{_say_path(path)}` " if path else ""
-        self.faults.append(Fault(_line(node), f"{where}must be {wanted}, got {_describe(node)}"))
+        self.faults.append(Fault(line_of(node), f"{where}must be {wanted}, got {_describe(node)}"))
 
     def read_struct(self, node: yaml.Node, kind: msgspec.inspect.StructType, path: KeyPath) -> Any:
         if not isinstance(node, yaml.MappingNode):
@@ -231,19 +144,21 @@ class _Reader(msgspec.Struct):
         for key, value in node.value:
             if field := fields.get(key.value):
                 built[key.value] = self.read(value, field.type, (*path, key.value))
-                self.lines[*path, key.value] = _line(key)
+                self.lines[*path, key.value] = line_of(key)
             else:
                 within = f" in `{_say_path(path)}`" if path else ""
                 said = f"`{key.value}` is no key{within}{suggest(key.value, list(fields))}"
-                self.faults.append(Fault(_line(key), f"{said} (known: {', '.join(fields)})"))
+                self.faults.append(Fault(line_of(key), f"{said} (known: {', '.join(fields)})"))
         for name, field in fields.items():
             if field.required and name not in built:
-                self.faults.append(Fault(_line(node), f"`{_say_path((*path, name))}` is missing"))
+                self.faults.append(Fault(line_of(node), f"`{_say_path((*path, name))}` is missing"))
         return built
 
     def read_list(self, node: yaml.Node, kind: msgspec.inspect.VarTupleType, path: KeyPath) -> Any:
         if not isinstance(node, yaml.SequenceNode):
             return self.fail(node, path, "a list (start each item with `- `)")
+        if len(node.value) < (kind.min_length or 0):
+            return self.fail(node, path, f"a list of at least {kind.min_length}")
         return [self.read(item, kind.item_type, (*path, index)) for index, item in enumerate(node.value)]
 
     def read_dict(self, node: yaml.Node, kind: msgspec.inspect.DictType, path: KeyPath) -> Any:
@@ -252,7 +167,7 @@ class _Reader(msgspec.Struct):
         built = {}
         for key, value in node.value:
             built[key.value] = self.read(value, kind.value_type, (*path, key.value))
-            self.lines[*path, key.value] = _line(key)
+            self.lines[*path, key.value] = line_of(key)
         return built
 
     def read_word(self, node: yaml.Node, kind: msgspec.inspect.LiteralType, path: KeyPath) -> Any:
@@ -296,13 +211,13 @@ class _Reader(msgspec.Struct):
 
     def read_anything(self, node: yaml.Node, _kind: msgspec.inspect.AnyType, path: KeyPath) -> Any:
         self._note_lines(node, path)
-        return _Loader("").construct_document(node)
+        return Loader("").construct_document(node)
 
     def _note_lines(self, node: yaml.Node, path: KeyPath) -> None:
-        self.lines.setdefault(path, _line(node))
+        self.lines.setdefault(path, line_of(node))
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                self.lines[*path, key.value] = _line(key)
+                self.lines[*path, key.value] = line_of(key)
                 self._note_lines(value, (*path, key.value))
         elif isinstance(node, yaml.SequenceNode):
             for index, value in enumerate(node.value):
@@ -322,10 +237,6 @@ _READERS: dict[type[msgspec.inspect.Type], Callable[..., Any]] = {
 }
 
 
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
 def _say_path(path: KeyPath) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
 
@@ -334,7 +245,7 @@ def _describe(node: yaml.Node) -> str:
     if isinstance(node, yaml.MappingNode):
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):
-        return "a list"
+        return "a list" if node.value else "an empty list"
     if node.tag.endswith(":null") or not node.value:
         return "nothing"
     return f"`{node.value if len(node.value) <= 60 else node.value[:60] + '…'}`"

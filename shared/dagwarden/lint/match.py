@@ -21,7 +21,7 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule]) -> list[Find
     A rule that matches at one place in several ways, a node and a node within it, finds one thing there.
     """
     lowered = text.lower()
-    possible = [rule for rule in rules if any(literal in lowered for literal in rule.literals)]
+    possible = [rule for rule in rules if all(any(word in lowered for word in group) for group in rule.literals)]
     if not possible:
         return []
     root = SgRoot(text, "python").root()

@@ -47,7 +47,7 @@ def read_suppressions(text: str) -> Iterator[Suppression]:
     """The suppressions in the comments of a file that compiles."""
     lines = text.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type != tokenize.COMMENT or not (match := _COMMENT.match(token.string)):
+        if token.type != tokenize.COMMENT or not (match := _COMMENT.search(token.string)):
             continue
         line = token.start[0]
         stands_alone = lines[line - 1].lstrip().startswith("#")

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from dagwarden.documents import Document, Fault, read_document
+from dagwarden.documents import Document, read_document
 from dagwarden.errors import InvalidInput
 from dagwarden.names import Component, EnvironmentName, parse_environment
+from dagwarden.yaml_nodes import Fault
 
 MinorVersion = Annotated[str, Meta(pattern=r"^[1-9]\.[0-9]{1,2}$")]
 

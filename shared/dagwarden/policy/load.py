@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from dagwarden.documents import Document, Fault, read_document, suggest
+from dagwarden.documents import Document, read_document, suggest
 from dagwarden.policy.globs import explain_glob, match_path
 from dagwarden.policy.model import Level, Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
 from dagwarden.wire import digest
+from dagwarden.yaml_nodes import Fault
 
 
 @functools.lru_cache(maxsize=8)
