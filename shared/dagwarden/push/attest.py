@@ -14,7 +14,7 @@ from dagwarden.policy.verdict import Principal
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-METADATA_KEY = "dagwarden-attestation"
+ATTESTATION = "dagwarden-attestation"
 """Custom metadata of the push object that carries the JWT."""
 
 LIFETIME = dt.timedelta(minutes=10)

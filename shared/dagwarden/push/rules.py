@@ -6,7 +6,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity
 
-MAX_SHOWN_CHARS = 200
+MAX_SHOWN_CHARS = 1024
 
 
 class PushRule(msgspec.Struct, frozen=True):
