@@ -1,0 +1,251 @@
+"""Lays a release down beside the live tree, whole and on disk, so that one rename can show it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from dagwarden.errors import Tampered
+from dagwarden.ledger.archive import PlainFile
+from dagwarden.ledger.state import list_digest
+from dagwarden.names import FOLDERS, NO_PARENT, NO_RELEASE, EnvironmentName, ReleasePath
+from dagwarden.sync.durable import make_folder, on_disk, remove_tree, sync_filesystem, sync_folder, write_new
+from dagwarden.sync.fetch import Target
+from dagwarden.sync.plan import Plan, Row, plan
+from dagwarden.sync.trees import Root, Tree, TreeFile, rows_held
+from dagwarden.wire import digest
+
+STORED_MODES = {"0644": 0o444, "0755": 0o555}
+"""Read-only, so that nobody writes into one tree and, through a hard link, into all."""
+
+MANY_FILES = 64
+"""From here on one flush of the filesystem is cheaper than one for each file."""
+
+_NO_LINKS = (errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS)
+"""A file has all the links it may have, or the filesystem knows none: then it is copied."""
+
+
+def build_tree(root: Root, base: Tree | None, target: Target, folders: tuple[str, ...]) -> Tree:
+    """The release lies in trees/ afterwards, complete and on disk; `current` still shows what it showed.
+
+    Laid onto the spare of `base` when there is one, else onto hard links made now, else (no base) from nothing.
+
+    Args:
+        base: a tree known to be sound; None builds every file anew.
+
+    Raises:
+        Tampered: the bytes brought are not those the release lists.
+        Transient, AccessDenied: the disk refused.
+    """
+    release = target.signed.release
+    name = root.unused_name(release.number, target.signed.digest)
+    staged = root.staging / f"new-{name}"
+    before = {} if base is None else base.held()
+    changes = plan({path: file.row() for path, file in before.items()}, rows_held(target.rows, folders))
+    with on_disk("lay release", staged):
+        remove_tree(staged)
+        is_spare = base is not None and take_spare(root, base, staged)
+        if not is_spare:
+            for folder in folders:
+                make_folder(staged / folder)
+            _link_files(root.trees / base.name if base else staged, staged, _kept(before, changes))
+        is_bulk = not is_spare or len(changes.puts) + len(changes.modes) >= MANY_FILES
+        written = lay(staged, changes, target.contents, is_synced=not is_bulk)
+        if is_bulk:
+            sync_filesystem(staged)
+        tree = _record(target, name, folders, before, written)
+        root.publish(staged, tree)
+    return tree
+
+
+def lay(
+    folder: Path, changes: Plan, contents: Mapping[ReleasePath, PlainFile], *, is_synced: bool
+) -> dict[ReleasePath, TreeFile]:
+    """Carry out a plan in a folder nobody reads yet.
+
+    Args:
+        is_synced: whether each file and folder touched is flushed; else the caller flushes the filesystem.
+
+    Returns:
+        The files written, as they now lie there.
+
+    Raises:
+        Tampered: the bytes of a file are not those the plan names; nothing of it was written.
+    """
+    touched: set[Path] = set()
+    for path in changes.deletes:
+        (folder / path).unlink(missing_ok=True)
+        touched.add(_remove_empty(folder, (folder / path).parent))
+    written: dict[ReleasePath, TreeFile] = {}
+    for path, row in (*changes.puts.items(), *changes.modes.items()):
+        place = folder / path
+        place.unlink(missing_ok=True)  # never through the hard link
+        touched.update(_make_parents(place.parent))
+        status = write_new(place, _proved(path, row, contents), STORED_MODES[row.mode], is_synced=is_synced)
+        written[path] = TreeFile(row.sha256, row.mode, row.size_bytes, status.st_mtime_ns)
+    if is_synced:
+        for parent in sorted(parent for parent in touched if parent.is_dir()):
+            sync_folder(parent)
+    return written
+
+
+def prepare_spare(root: Root, tree: Tree) -> None:
+    """A copy of `tree` that nobody has seen lies ready for the next release afterwards; other spares are gone.
+
+    Raises:
+        Transient, AccessDenied: the disk refused; without a spare the next release only takes longer.
+    """
+    with on_disk("prepare spare", root.spares):
+        for entry in root.spares.iterdir():
+            if entry.name != tree.name:
+                aside = root.staging / f"spare-{entry.name}"
+                entry.rename(aside)
+                remove_tree(aside)
+        if (root.spares / tree.name).exists():
+            return
+        staged = root.staging / f"spare-{tree.name}"
+        remove_tree(staged)
+        for folder in tree.folders:
+            make_folder(staged / folder)
+        _link_files(root.trees / tree.name, staged, tree.held())
+        for parent in _parents(tree.held()):
+            sync_folder(staged / parent)
+        sync_folder(staged)
+        staged.rename(root.spares / tree.name)
+
+
+def take_spare(root: Root, base: Tree, staged: Path) -> bool:
+    """The spare of `base` lies at `staged` afterwards, if there is one; else False.
+
+    Spares are named after the tree they copy and come to their name only when complete.
+    """
+    try:
+        (root.spares / base.name).rename(staged)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def empty_tree(root: Root, environment: EnvironmentName, folders: tuple[str, ...]) -> Tree:
+    """The tree of release 0 lies in trees/ afterwards: the folders, and nothing in them."""
+    name = root.unused_name(NO_RELEASE, NO_PARENT)
+    tree = Tree(
+        environment=environment,
+        number=NO_RELEASE,
+        digest=NO_PARENT,
+        tree=list_digest(()),
+        held_digest=list_digest(()),
+        name=name,
+        folders=folders,
+        files={},
+    )
+    with on_disk("lay release", root.trees / name):
+        staged = root.staging / f"new-{name}"
+        remove_tree(staged)
+        for folder in folders:
+            make_folder(staged / folder)
+        root.publish(staged, tree)
+    return tree
+
+
+def _record(
+    target: Target,
+    name: str,
+    folders: tuple[str, ...],
+    before: Mapping[ReleasePath, TreeFile],
+    written: Mapping[ReleasePath, TreeFile],
+) -> Tree:
+    release = target.signed.release
+    files = {path: TreeFile(row.sha256, row.mode, row.size_bytes) for path, row in target.rows.items()}
+    for path, file in before.items():
+        if path in files:
+            files[path] = file
+    files.update(written)
+    return Tree(
+        environment=release.environment,
+        number=release.number,
+        digest=target.signed.digest,
+        tree=release.tree,
+        held_digest=release.tree if set(folders) >= set(FOLDERS) else list_digest(_lines(rows_held(files, folders))),
+        name=name,
+        folders=folders,
+        files=files,
+        push_id=release.push_id,
+        pushed_at=release.pushed_at,
+        committed_at=release.committed_at,
+    )
+
+
+def _lines(files: Mapping[ReleasePath, TreeFile]) -> Iterator[tuple[str, str, str]]:
+    return ((path, file.sha256, file.mode) for path, file in files.items())
+
+
+def _proved(path: ReleasePath, row: Row, contents: Mapping[ReleasePath, PlainFile]) -> bytes:
+    file = contents.get(path)
+    if file is None or digest(file.content) != row.sha256:
+        found = "nothing" if file is None else digest(file.content)[:12]
+        raise Tampered(f"brought {found}, not {row.sha256[:12]}", operation="lay release", subject=path)
+    return file.content
+
+
+def _kept(before: Mapping[ReleasePath, TreeFile], changes: Plan) -> list[ReleasePath]:
+    gone = {*changes.deletes, *changes.puts, *changes.modes}
+    return [path for path in before if path not in gone]
+
+
+def _link_files(source: Path, into: Path, paths: Iterable[ReleasePath]) -> None:
+    paths = list(paths)
+    for parent in _parents(paths):
+        make_folder(into / parent)
+    old, new = str(source), str(into)
+    for path in paths:
+        _link(f"{old}/{path}", f"{new}/{path}")
+
+
+def _link(source: str, place: str) -> None:
+    try:
+        os.link(source, place, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copy2(source, place, follow_symlinks=False)
+
+
+def _parents(paths: Iterable[ReleasePath]) -> list[str]:
+    """Every folder that holds one of the files or such a folder, outer ones first."""
+    found: set[str] = set()
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition("/")[0]
+    return sorted(found)
+
+
+def _make_parents(parent: Path) -> set[Path]:
+    """The folder exists afterwards; returns it and every one that was changed by making it."""
+    touched = {parent}
+    missing = parent
+    while not missing.is_dir():
+        missing = missing.parent
+        touched.add(missing)
+    make_folder(parent)
+    return touched
+
+
+def _remove_empty(folder: Path, parent: Path) -> Path:
+    """Folders that hold nothing any more are gone (the top ones stay); returns the innermost that is left."""
+    while len(PurePosixPath(parent.relative_to(folder)).parts) > 1:
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                parent.rmdir()
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                return parent
+        parent = parent.parent
+    return parent
