@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--pubsub-port", type=int, default=0, help="port of Pub/Sub over gRPC (default: a free one)")
     parser.add_argument("--ready-file", type=Path, help="file to write the same line to")
     given = parser.parse_args(arguments)
+    if given.ready_file:
+        given.ready_file.unlink(missing_ok=True)
     cloud = LocalCloud(given.state, given.host, given.http_port, given.pubsub_port)
     asyncio.run(serve(cloud, lambda endpoints: _announce(endpoints, given.ready_file)))
     return 0

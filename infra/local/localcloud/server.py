@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -140,9 +140,10 @@ def _lock(folder: Path) -> IO[bytes]:
 class _Server(uvicorn.Server):
     """uvicorn that leaves signals to the process it runs in."""
 
-    def capture_signals(self) -> contextlib.AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """No handler is set."""
-        return contextlib.nullcontext()
+        yield
 
 
 def _configure(app: Starlette) -> uvicorn.Config:

@@ -84,6 +84,8 @@ def running_cloud(folder: Path, http_port: int = 0, grpc_port: int = 0) -> Itera
     thread = _Thread(folder, http_port, grpc_port)
     thread.start()
     try:
-        yield RunningCloud(thread.await_start())
+        cloud = RunningCloud(thread.await_start())
+        with cloud.admin:
+            yield cloud
     finally:
         thread.stop()
