@@ -11,18 +11,12 @@ import msgspec
 from localcloud.state import State
 from localcloud.storage.clock import Generations, Now, etag_of, read_stamp, stamp
 from localcloud.storage.conditions import Conditions
-from localcloud.storage.errors import Refusal, conflict, invalid, no_such_bucket
+from localcloud.storage.errors import conflict, invalid, no_such_bucket
 from localcloud.storage.merge import merge_patch
+from localcloud.storage.settings import CREATION_FIELDS, MUTABLE_FIELDS, check_lock, checked_settings, retention_s
 
 # Source: https://cloud.google.com/storage/docs/buckets#naming
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-
-MUTABLE_FIELDS = frozenset({
-    "acl", "autoclass", "billing", "cors", "customPlacementConfig", "defaultEventBasedHold", "defaultObjectAcl",
-    "encryption", "hierarchicalNamespace", "iamConfiguration", "ipFilter", "labels", "lifecycle", "logging",
-    "retentionPolicy", "rpo", "softDeletePolicy", "storageClass", "versioning", "website",
-})  # fmt: skip
-CREATION_FIELDS = MUTABLE_FIELDS | {"location", "objectRetention"}
 
 
 class Bucket(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,11 +100,11 @@ class Buckets:
         name = draft.get("name")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise invalid(f"Invalid bucket name: '{name}'")
+        settings = merge_patch({}, checked_settings(draft, CREATION_FIELDS))
         with self._state.transaction() as db:
             if db.execute("SELECT 1 FROM storage_buckets WHERE name = ?", (name,)).fetchone():
                 raise conflict("Your previous request to create the named bucket succeeded and you already own it.")
             generation = self._generations.next()
-            settings = {key: value for key, value in draft.items() if key in CREATION_FIELDS and value is not None}
             resource = self._new_resource(name, generation, settings)
             bucket = Bucket(name=name, project=project, generation=generation, metageneration=1, resource=resource)
             db.execute(
@@ -125,10 +119,10 @@ class Buckets:
         Raises:
             Refusal: 404, no bucket; 412, a precondition failed; 400 or 403, a setting is wrong or locked.
         """
+        changes = checked_settings(patch, MUTABLE_FIELDS)
         with self._state.transaction() as db:
             bucket = self.get(name)
             conditions.check(bucket)
-            changes = {key: value for key, value in patch.items() if key in MUTABLE_FIELDS}
             kept = {key: value for key, value in bucket.resource.items() if not (replace and key in MUTABLE_FIELDS)}
             merged = self._completed(merge_patch(kept, changes), bucket.resource)
             merged |= {
@@ -191,32 +185,20 @@ class Buckets:
         """What the service itself adds to settings: effective times, defaults, locks kept."""
         access = {"uniformBucketLevelAccess": {"enabled": False}, "publicAccessPrevention": "inherited"}
         resource["iamConfiguration"] = merge_patch(access, resource.get("iamConfiguration") or {})
+        resource.setdefault("storageClass", "STANDARD")
         policy = resource.get("retentionPolicy")
         old = before.get("retentionPolicy")
-        if old and old.get("isLocked"):
-            _check_lock(old, policy)
+        check_lock(old, policy)
         if not policy:
             resource.pop("retentionPolicy", None)
             return resource
-        period_s = _period_s(policy)
         effective = old["effectiveTime"] if old else stamp(self._now())
-        resource["retentionPolicy"] = {**policy, "retentionPeriod": str(period_s), "effectiveTime": effective}
+        resource["retentionPolicy"] = {
+            **policy,
+            "retentionPeriod": str(retention_s(policy)),
+            "effectiveTime": effective,
+        }
         return resource
-
-
-def _period_s(policy: Mapping[str, Any]) -> int:
-    try:
-        period_s = int(policy["retentionPeriod"])
-    except (KeyError, TypeError, ValueError):
-        raise invalid("Invalid retention period.") from None
-    if not 0 < period_s <= 3_155_760_000:  # 100 years
-        raise invalid("Invalid retention period.")
-    return period_s
-
-
-def _check_lock(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> None:
-    if not new or not new.get("isLocked") or _period_s(new) < int(old["retentionPeriod"]):
-        raise Refusal(403, "forbidden", "Cannot reduce or remove the retention policy of a bucket: it is locked.")
 
 
 def retained_until(bucket: Bucket, created: str) -> str | None:

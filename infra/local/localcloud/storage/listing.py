@@ -15,9 +15,9 @@ from localcloud.storage.glob import compile_glob
 
 MAX_PAGE = 1000  # Source: https://cloud.google.com/storage/docs/json_api/v1/objects/list (maxResults)
 
-_LIVE = """SELECT name, generation, resource FROM storage_objects
+LIVE_FROM = """SELECT name, generation, resource FROM storage_objects
     WHERE bucket = ? AND live = 1 AND name >= ? ORDER BY name"""
-_ALL = """SELECT name, generation, resource FROM storage_objects
+VERSIONS_FROM = """SELECT name, generation, resource FROM storage_objects
     WHERE bucket = ? AND (name, generation) >= (?, ?) ORDER BY name, generation"""
 
 Place = tuple[str, int]
@@ -81,8 +81,8 @@ def list_page(db: sqlite3.Connection, listing: Listing) -> Page:
 
 def _rows(db: sqlite3.Connection, listing: Listing, start: Place) -> sqlite3.Cursor:
     if listing.versions:
-        return db.execute(_ALL, (listing.bucket, *start))
-    return db.execute(_LIVE, (listing.bucket, start[0]))
+        return db.execute(VERSIONS_FROM, (listing.bucket, *start))
+    return db.execute(LIVE_FROM, (listing.bucket, start[0]))
 
 
 def _first_place(listing: Listing) -> Place:

@@ -13,7 +13,7 @@ from localcloud.storage.errors import range_not_satisfiable
 from localcloud.storage.objects import Version
 from localcloud.storage.request import Request
 
-_RANGE = re.compile(r"(-?\d{0,18})-(-?\d{0,18})", re.ASCII)
+_RANGE = re.compile(r"(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 def media_response(request: Request, version: Version, content: bytes) -> Response:
@@ -56,7 +56,7 @@ def read_range(header: str | None, size_bytes: int) -> tuple[int, int] | None:
     else:
         start = int(first)
         end = size_bytes if last == "" else min(int(last) + 1, size_bytes)
-    if start < 0 or start >= end:
+    if start >= end:
         raise range_not_satisfiable(size_bytes)
     return start, end
 

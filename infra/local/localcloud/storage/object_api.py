@@ -169,7 +169,10 @@ def _component(service: Service, request: Request, bucket: Bucket, source: dict[
     generation = source.get("generation")
     wanted = None if generation is None else parse_int64("generation", str(generation))
     version = service.objects.find(bucket.name, name, wanted)
-    expected = (source.get("objectPreconditions") or {}).get("ifGenerationMatch")
+    conditions = source.get("objectPreconditions") or {}
+    if not isinstance(conditions, dict):
+        raise invalid("Invalid value for: sourceObjects[].objectPreconditions")
+    expected = conditions.get("ifGenerationMatch")
     if expected is not None:
         Conditions(generation=parse_int64("ifGenerationMatch", str(expected))).check(version)
     return version

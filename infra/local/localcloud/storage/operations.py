@@ -83,7 +83,7 @@ def resolve(verb: str, path: str) -> tuple[Operation, dict[str, str]]:
     Raises:
         Refusal: 404, there is none; 400, the path is no UTF-8 or names nothing where it must.
     """
-    segments = path.strip("/").split("/")
+    segments = path.removeprefix("/").split("/")
     for operation, pattern in _BY_SHAPE.get((verb, len(segments)), ()):
         if all(want == got or want.startswith("{") for want, got in zip(pattern, segments, strict=True)):
             named = zip(pattern, segments, strict=True)

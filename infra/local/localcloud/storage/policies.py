@@ -67,12 +67,19 @@ def set_policy(state: State, bucket: Bucket, wanted: Mapping[str, Any]) -> dict[
     row = state.db.execute("SELECT policy_revision FROM storage_buckets WHERE name = ?", (bucket.name,)).fetchone()
     if wanted.get("etag") and wanted["etag"] != etag_of(row["policy_revision"]):
         raise condition_not_met()
-    policy = {"version": wanted.get("version") or 1, "bindings": _checked_bindings(bucket, wanted)}
+    policy = {"version": _checked_version(wanted), "bindings": _checked_bindings(bucket, wanted)}
     state.db.execute(
         "UPDATE storage_buckets SET policy = ?, policy_revision = policy_revision + 1 WHERE name = ?",
         (msgspec.json.encode(policy), bucket.name),
     )
     return policy
+
+
+def _checked_version(wanted: Mapping[str, Any]) -> int:
+    version = wanted.get("version") or 1
+    if not isinstance(version, int) or version not in {1, 3}:
+        raise invalid(f"Invalid policy version: {version}")
+    return version
 
 
 def _checked_bindings(bucket: Bucket, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
