@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import itertools
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from google.auth.credentials import Credentials
 from google.cloud import storage
 from google.oauth2 import service_account
-from localcloud.testing import RunningCloud, running_cloud
 
 from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.identity import SCOPES
+from dagwarden.ledger.archive import PlainFile
+from dagwarden.ledger.commit import Committed, Draft, commit
+from dagwarden.ledger.release import PutFile
+from dagwarden.ledger.state import LedgerState, empty_state
+from dagwarden.names import Digest, EnvironmentName, PushId, ReleasePath
+from dagwarden.policy.verdict import Principal
 from dagwarden.settings import Settings
+from dagwarden.wire import digest, md5_hex
+from localcloud.testing import RunningCloud, running_cloud
+
+PUSHED_AT = dt.datetime(2026, 11, 22, 16, 0, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +55,10 @@ def project(cloud_server: RunningCloud) -> str:
     name = f"proj-{uuid.uuid4().hex[:12]}"
     with httpx.Client(base_url=cloud_server.url, timeout=30.0) as http:
         http.post(f"/v1/projects/{name}/serviceAccounts", json={"accountId": "gate-sa"}).raise_for_status()
-        binding = {"role": "roles/owner", "members": [f"serviceAccount:gate-sa@{name}.iam.gserviceaccount.com"]}
-        http.post(f"/v1/projects/{name}:setIamPolicy", json={"policy": {"bindings": [binding]}}).raise_for_status()
+        members = [f"serviceAccount:gate-sa@{name}.iam.gserviceaccount.com"]
+        roles = ("roles/owner", "roles/iam.serviceAccountTokenCreator")
+        bindings = [{"role": role, "members": members} for role in roles]
+        http.post(f"/v1/projects/{name}:setIamPolicy", json={"policy": {"bindings": bindings}}).raise_for_status()
     return name
 
 
@@ -92,6 +106,50 @@ def credentials(cloud_server: RunningCloud, project: str, tmp_path: Path) -> Cre
 def cloud(settings: Settings, credentials: Credentials) -> Cloud:
     """All of the test's project, as its gate."""
     return Cloud(settings, credentials)
+
+
+@pytest.fixture
+def release_files(cloud: Cloud) -> Callable[..., Committed]:
+    """Commits a release of `prod` that puts these files on top of a state, of none if none is given."""
+
+    numbers = itertools.count(1)
+
+    def release(files: dict[str, str], state: LedgerState | None = None, **changes: object) -> Committed:
+        plain = tuple(PlainFile(ReleasePath(path), "0644", text.encode()) for path, text in sorted(files.items()))
+        number = next(numbers)
+        draft = Draft(
+            changes=tuple(
+                PutFile(
+                    path=file.path,
+                    sha256=digest(file.content),
+                    md5=md5_hex(file.content),
+                    size_bytes=len(file.content),
+                    mode=file.mode,
+                )
+                for file in plain
+            ),
+            files=plain,
+            push_id=PushId(digest(str(number).encode())),
+            source="https://git.example.com/etl.git",
+            base_commit="",
+            head_commit=f"{number:040x}",
+            ref="refs/heads/main",
+            authors=("Anna <anna@example.com>",),
+            message="Load orders hourly",
+            principal=Principal(name="anna@example.com", attested_by="jwt"),
+            policy_digest=Digest("cd" * 32),
+            warnings=0,
+            forced=False,
+            pushed_at=PUSHED_AT,
+        )
+        draft = msgspec.structs.replace(draft, **changes)
+        committed = commit(
+            cloud, state or empty_state(EnvironmentName("prod")), draft, attempt=f"a{number}", now=PUSHED_AT
+        )
+        assert committed is not None
+        return committed
+
+    return release
 
 
 def _anonymous() -> Credentials:
