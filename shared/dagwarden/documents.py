@@ -8,7 +8,6 @@ knows of its fields is what is checked, what the published JSON Schema says, and
 from __future__ import annotations
 
 import difflib
-import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -80,8 +79,13 @@ def read_document(
 
 def refuse(name: str, faults: Sequence[Fault]) -> InvalidInput:
     """The error that names all faults of one document, in the order of their lines."""
-    told = [f"{name}:{fault.line}: {fault.message}" for fault in sorted(set(faults))]
+    told = [f"{name}:{fault.line}: {_show(fault.message)}" for fault in sorted(set(faults))]
     return InvalidInput("\n".join(told), operation="read", subject=name)
+
+
+def _show(text: str) -> str:
+    """Text without characters that a terminal would obey, or that would look like a line of ours."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
@@ -251,7 +255,6 @@ def _describe(node: yaml.Node) -> str:
     return f"`{node.value if len(node.value) <= 60 else node.value[:60] + '…'}`"
 
 
-@functools.cache
 def json_schema(kind: type[msgspec.Struct], *, title: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of a document, for editors; unknown keys are refused in it as they are here."""
     schema = msgspec.json.schema(kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import yaml
 
@@ -24,15 +26,15 @@ _DATES = "tag:yaml.org,2002:timestamp"
 def compose(content: bytes, faults: list[Fault]) -> yaml.Node | None:
     """The root node of a document; what is wrong is added to `faults`, and None means that nothing could be read."""
     root: yaml.Node | None = None
+    text = _decode(content, faults)
     try:
-        text = _decode(content, faults)
         faults += _check_events(text)
         if not faults:
             root = yaml.compose(text, Loader=Loader)
             faults += [] if root else [Fault(1, "is empty")]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        faults.append(Fault(mark.line + 1 if mark else 1, f"is no YAML: {_explain(error)}"))
+        faults.append(Fault(mark.line + 1 if mark else 1, f"is no YAML: {_explain(error, text, mark)}"))
     except (yaml.YAMLError, ValueError) as error:
         faults.append(Fault(1, f"is no YAML: {' '.join(str(error).split())}"))
     if root is not None:
@@ -51,9 +53,10 @@ def _decode(content: bytes, faults: list[Fault]) -> str:
         return ""
 
 
-def _explain(error: yaml.MarkedYAMLError) -> str:
+def _explain(error: yaml.MarkedYAMLError, text: str, mark: Any) -> str:
     problem = error.problem or "it cannot be read"
-    if "\\t" in problem or "'\t'" in problem:
+    lines = text.splitlines()
+    if mark and mark.line < len(lines) and "\t" in lines[mark.line][: mark.column + 1]:
         return "a tab stands where only spaces may indent"
     return f"{error.context}, {problem}" if error.context else problem
 

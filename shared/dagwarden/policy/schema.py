@@ -1,0 +1,29 @@
+"""The JSON Schemas of the files a platform team writes, for editors to check and complete them by."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from dagwarden.documents import json_schema
+from dagwarden.policy.environment import EnvironmentFile
+from dagwarden.policy.model import PolicyFile
+from dagwarden.policy.rules import index_rules
+
+SCHEMAS: dict[str, type[msgspec.Struct]] = {
+    "policy.schema.json": PolicyFile,
+    "environment.schema.json": EnvironmentFile,
+}
+"""File name under docs/ -> what it is the schema of."""
+
+
+def render_schema(name: str) -> str:
+    """The text of one of SCHEMAS. The policy's names every rule that may be levelled, so that editors complete them."""
+    kind = SCHEMAS[name]
+    schema: dict[str, Any] = json_schema(kind, title=f"Dagwarden {name.partition('.')[0]}")
+    if kind is PolicyFile:
+        levels = schema["$defs"]["Enforcement"]["properties"]["rules"]
+        levels["propertyNames"] = {"enum": sorted(index_rules())}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
