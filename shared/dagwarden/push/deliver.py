@@ -81,6 +81,13 @@ def say_packed(offer: Offer, size_bytes: int) -> str:
     return f"packed {files}, {format_size(size_bytes)}" + (f"; {deleted:,} deleted" if deleted else "")
 
 
+def say_left_behind(count: int) -> str:
+    """`4 files outside dags/ and plugins/ stay behind`."""
+    return (
+        f"{count:,} file{'' if count == 1 else 's'} outside dags/ and plugins/ stay{'s' if count == 1 else ''} behind"
+    )
+
+
 def format_size(size_bytes: int) -> str:
     """`812 bytes`, `12 KiB`, `3.4 MiB`."""
     if size_bytes < 1024:

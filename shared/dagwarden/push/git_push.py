@@ -11,7 +11,7 @@ from dagwarden.names import ReleasePath
 from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.push.archive import DEFAULT_LIMITS
 from dagwarden.push.changes import Comparison, Offer, compare_with_base, compare_with_ledger, make_offer
-from dagwarden.push.deliver import Delivery
+from dagwarden.push.deliver import Delivery, say_left_behind
 from dagwarden.push.git import Repository
 from dagwarden.push.manifest import PushManifest
 from dagwarden.push.mapping import Listing, map_files
@@ -88,7 +88,7 @@ class EnvironmentRemote:
         listing = self._list(head)
         offer = self._make_offer(spec, source, released, listing)
         if listing.left_behind:
-            self._screen.say(f"{listing.left_behind:,} files outside dags/ and plugins/ stay behind")
+            self._screen.say(say_left_behind(listing.left_behind))
         if offer.findings:
             self._screen.tell(finding_lines(offer.findings, is_coloured=self._screen.is_coloured))
             return f"not sent: {count_findings(offer.findings)}"
@@ -116,11 +116,14 @@ class EnvironmentRemote:
         )
 
     def _refuse(self, spec: RefSpec, released: Released, head: str) -> str:
-        """What speaks against the push before any file is looked at, in the words git knows."""
+        """What speaks against the push before any file is looked at, in the words git knows.
+
+        A lease that holds needs no force: the gate takes the push only where the released commit is still the one.
+        """
         expected = self._options.expected.get(spec.dst)
         if expected is not None and expected != (released.commit or _NO_COMMIT):
             return STALE_INFO
-        if spec.is_forced or not released.commit:
+        if spec.is_forced or expected is not None or not released.commit:
             return ""
         if head == released.commit:
             return UP_TO_DATE
@@ -129,8 +132,8 @@ class EnvironmentRemote:
         return "" if self._repository.is_ancestor(released.commit, head) else NON_FAST_FORWARD
 
     def _make_offer(self, spec: RefSpec, source: str, released: Released, head: Listing) -> Offer:
-        """Forced: what differs from the ledger, whatever was released; else what differs from the released commit."""
-        if spec.is_forced:
+        """What differs from the released commit; forced, or where that is not here, what differs from the ledger."""
+        if spec.is_forced or (released.commit and not self._find_base(released)):
             files = self._ledger.state(self._target.environment).files
             return self._read_offer(head, compare_with_ledger(files, source, head))
         if not released.commit:
