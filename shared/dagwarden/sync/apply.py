@@ -22,8 +22,9 @@ from dagwarden.wire import digest
 STORED_MODES = {"0644": 0o444, "0755": 0o555}
 """Read-only, so that nobody writes into one tree and, through a hard link, into all."""
 
-MANY_FILES = 64
-"""From here on one flush of the filesystem is cheaper than one for each file."""
+MANY_WRITES = 64
+"""From here on one flush of the whole filesystem is cheaper than one for each file and folder (0.06 s against 8 s for
+10,000 files); below, it would wait for what everybody else is writing there."""
 
 _NO_LINKS = (errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS)
 """A file has all the links it may have, or the filesystem knows none: then it is copied."""
@@ -48,15 +49,15 @@ def build_tree(root: Root, base: Tree | None, target: Target, folders: tuple[str
     changes = plan({path: file.row() for path, file in before.items()}, rows_held(target.rows, folders))
     with on_disk("lay release", staged):
         remove_tree(staged)
-        is_spare = base is not None and take_spare(root, base, staged)
-        if not is_spare:
-            for folder in folders:
-                make_folder(staged / folder)
-            _link_files(root.trees / base.name if base else staged, staged, _kept(before, changes))
-        is_bulk = not is_spare or len(changes.puts) + len(changes.modes) >= MANY_FILES
+        made: list[str] = []
+        if base is None or not take_spare(root, base, staged):
+            made = _link_files(root.trees / base.name if base else staged, staged, _kept(before, changes), folders)
+        is_bulk = len(changes.puts) + len(changes.modes) + len(made) >= MANY_WRITES
         written = lay(staged, changes, target.contents, is_synced=not is_bulk)
         if is_bulk:
             sync_filesystem(staged)
+        else:
+            _sync_folders(staged, made)
         tree = _record(target, name, folders, before, written)
         root.publish(staged, tree)
     return tree
@@ -109,12 +110,7 @@ def prepare_spare(root: Root, tree: Tree) -> None:
             return
         staged = root.staging / f"spare-{tree.name}"
         remove_tree(staged)
-        for folder in tree.folders:
-            make_folder(staged / folder)
-        _link_files(root.trees / tree.name, staged, tree.held())
-        for parent in _parents(tree.held()):
-            sync_folder(staged / parent)
-        sync_folder(staged)
+        _sync_folders(staged, _link_files(root.trees / tree.name, staged, tree.held(), tree.folders))
         staged.rename(root.spares / tree.name)
 
 
@@ -197,13 +193,21 @@ def _kept(before: Mapping[ReleasePath, TreeFile], changes: Plan) -> list[Release
     return [path for path in before if path not in gone]
 
 
-def _link_files(source: Path, into: Path, paths: Iterable[ReleasePath]) -> None:
+def _link_files(source: Path, into: Path, paths: Iterable[ReleasePath], folders: tuple[str, ...]) -> list[str]:
+    """The files and the top folders are in `into` afterwards; returns every folder made there."""
     paths = list(paths)
-    for parent in _parents(paths):
-        make_folder(into / parent)
+    made = sorted({*folders, *_parents(paths)})
+    for folder in made:
+        make_folder(into / folder)
     old, new = str(source), str(into)
     for path in paths:
         _link(f"{old}/{path}", f"{new}/{path}")
+    return ["", *made]
+
+
+def _sync_folders(within: Path, folders: Iterable[str]) -> None:
+    for folder in folders:
+        sync_folder(within / folder)
 
 
 def _link(source: str, place: str) -> None:
@@ -215,15 +219,15 @@ def _link(source: str, place: str) -> None:
         shutil.copy2(source, place, follow_symlinks=False)
 
 
-def _parents(paths: Iterable[ReleasePath]) -> list[str]:
-    """Every folder that holds one of the files or such a folder, outer ones first."""
+def _parents(paths: Iterable[ReleasePath]) -> set[str]:
+    """Every folder that holds one of the files or such a folder."""
     found: set[str] = set()
     for path in paths:
         parent = path.rpartition("/")[0]
         while parent and parent not in found:
             found.add(parent)
             parent = parent.rpartition("/")[0]
-    return sorted(found)
+    return found
 
 
 def _make_parents(parent: Path) -> set[Path]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -216,7 +217,7 @@ class Root:
     def unused_name(self, number: ReleaseNumber, digest: Digest) -> str:
         """A folder name for the release that no tree has: a healed tree stands beside the damaged one."""
         plain = tree_name(number, digest)
-        names = (plain, *(f"{plain}.{count}" for count in range(1, 1_000_000)))
+        names = itertools.chain([plain], (f"{plain}.{count}" for count in itertools.count(1)))
         return next(name for name in names if not (self.trees / name).exists())
 
     def discard(self, name: str) -> Path:
