@@ -105,9 +105,9 @@ def encode_audit(subscription: Subscription, message: Message, attempt: int) -> 
         "ce-type": AUDIT_TYPE,
         "ce-subject": f"{payload.get('serviceName')}/{payload.get('resourceName')}",
         "ce-time": timestamp,
-        "ce-servicename": payload.get("serviceName", ""),
-        "ce-methodname": payload.get("methodName", ""),
-        "ce-resourcename": payload.get("resourceName", ""),
+        "ce-servicename": str(payload.get("serviceName", "")),
+        "ce-methodname": str(payload.get("methodName", "")),
+        "ce-resourcename": str(payload.get("resourceName", "")),
         "ce-recordedtime": timestamp,
         "ce-dataschema": AUDIT_SCHEMA,
         "content-type": "application/json; charset=utf-8",
@@ -117,11 +117,15 @@ def encode_audit(subscription: Subscription, message: Message, attempt: int) -> 
 
 def _headers(attributes: Mapping[str, str], message: Message) -> dict[str, str]:
     """All headers: one trace for all deliveries of a message, a span for each."""
+    encoded = {name: encode_header(value) for name, value in attributes.items() if name.startswith("ce-")}
     trace = hashlib.sha256(f"{message.id}.{message.published_us}".encode()).hexdigest()[:32]
     span = secrets.token_hex(8)
     return {
         "ce-specversion": "1.0",
-        **{name: encode_header(value) if name.startswith("ce-") else value for name, value in attributes.items()},
+        **attributes,
+        **encoded,
+        # Seen unencoded, percent signs and all, in captured audit events.
+        "ce-id": encode_header(attributes["ce-id"], keeps="%"),
         "user-agent": "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)",
         "from": "noreply@google.com",
         "traceparent": f"00-{trace}-{span}-01",
@@ -129,13 +133,13 @@ def _headers(attributes: Mapping[str, str], message: Message) -> dict[str, str]:
     }
 
 
-def encode_header(value: str) -> str:
-    """`value` with spaces, quotes, percent signs and all that is not printable ASCII percent-encoded.
+def encode_header(value: str, keeps: str = "") -> str:
+    """`value` with spaces, quotes, percent signs and all that is not printable ASCII percent-encoded, but for `keeps`.
 
     Source: CloudEvents HTTP binding 1.0.2, 3.1.3.2.
 
     >>> encode_header("objects/dags/ä b.py")
     'objects/dags/%C3%A4%20b.py'
     """
-    plain = frozenset(range(0x21, 0x7F)) - {0x22, 0x25}
+    plain = frozenset(range(0x21, 0x7F)) - {0x22, 0x25} | frozenset(keeps.encode())
     return "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in value.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import uuid
 from collections.abc import Mapping
@@ -131,7 +132,8 @@ class Eventarc:
     def _publish(self, attributes: Mapping[str, str], event_type: str, data: bytes, project: str = "") -> None:
         for trigger in self._triggers.values():
             if trigger.matches(attributes) and project in ("", trigger.project):
-                self._pubsub.publish(trigger.topic, data, {cloudevents.TYPE_ATTRIBUTE: event_type})
+                with contextlib.suppress(KeyError):  # somebody deleted the transport: events are lost, uploads are not
+                    self._pubsub.publish(trigger.topic, data, {cloudevents.TYPE_ATTRIBUTE: event_type})
 
 
 def _plan(wish: Wish) -> Trigger:
