@@ -176,8 +176,6 @@ class Catalog:
     def replace_subscription(self, subscription: Subscription) -> Subscription:
         """The subscription of that name is this one now; its backlog stays."""
         outlet = self.outlet(check_subscription(subscription).name)
-        if outlet.subscription.topic == subscription.topic == DELETED_TOPIC and subscription.is_detached:
-            raise FailedPrecondition("A subscription without a topic cannot change")
         with self._state.transaction():
             self._store.replace_resource(outlet.row_id, subscription)
             self._state.after_commit(lambda: self._alter(outlet, subscription))

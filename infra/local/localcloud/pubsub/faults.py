@@ -100,10 +100,13 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     crashes: bool = False
 
 
+UNTROUBLED: Final = Fate()
+
+
 def fate_of(fault: Fault | None) -> Fate:
     """What `fault` makes of a delivery."""
     if fault is None:
-        return _UNTROUBLED
+        return UNTROUBLED
     status, unavailable = status_of(fault.status), grpc.StatusCode.UNAVAILABLE
     fates: dict[Action, Fate] = {
         "fail": Fate(refuses=status),
@@ -118,6 +121,3 @@ def fate_of(fault: Fault | None) -> Fate:
         "lose": Fate(copies=0),
     }
     return fates[fault.action]
-
-
-_UNTROUBLED: Final = Fate()

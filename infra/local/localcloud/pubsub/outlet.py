@@ -16,7 +16,7 @@ from msgspec import structs
 from localcloud.calls import Calls
 
 from .backlog import Backlog, Entry, Lease, Load, Room
-from .faults import fate_of
+from .faults import UNTROUBLED, Fate, fate_of
 from .filters import parse_filter
 from .resources import Delivery, RetryPolicy, Subscription
 from .store import Store, Waiting
@@ -42,6 +42,10 @@ class Consumer(Protocol):
     @property
     def deadline_s(self) -> float:
         """How long it may keep a message before it must answer."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still takes anything."""
 
     def room(self, load: Load) -> Room:
         """What it can take now, having `load` in hand."""
@@ -246,40 +250,54 @@ class Outlet:
             message = bodies.get(entry.message_id)
             if message is None:  # retention took it
                 self.backlog.finish(entry.message_id)
+            elif not consumer.is_open:
+                self.backlog.put_back(entry)
             elif entry.lease is lease:  # else a fault on an earlier one of its key has called it back
                 delivery = Delivery(ack_id=lease.ack_ids[0], message=message, attempt=lease.attempt)
-                batch += self._send(consumer, lease, delivery, now)
+                fate = self._ask(entry)
+                if fate is UNTROUBLED:
+                    batch.append(delivery)
+                else:  # what precedes it leaves first, so that the fault strikes this one alone
+                    batch = self._accept(consumer, batch)
+                    self._strike(consumer, lease, delivery, fate, now)
+        self._accept(consumer, batch)
+
+    def _ask(self, entry: Entry) -> Fate:
+        """What becomes of this delivery; counts it."""
+        if entry.is_excused:
+            return UNTROUBLED
+        return fate_of(self._calls.begin("pubsub", "deliver", "pubsub", self.subscription.name))
+
+    def _accept(self, consumer: Consumer, batch: Sequence[Delivery]) -> list[Delivery]:
+        """`consumer` has the batch; returns an empty one."""
         if batch:
             consumer.accept(batch)
+            self._let_overtaken_go(batch[-1].message.id)
+        return []
 
-    def _send(self, consumer: Consumer, lease: Lease, delivery: Delivery, now: float) -> list[Delivery]:
-        """What of one delivery goes out now, after the fault that strikes it, if any."""
+    def _strike(self, consumer: Consumer, lease: Lease, delivery: Delivery, fate: Fate, now: float) -> None:
+        """Do to one delivery what its fate is."""
         entry = lease.entry
-        is_asked = not entry.is_excused
-        fate = fate_of(self._calls.begin("pubsub", "deliver", "pubsub", self.subscription.name) if is_asked else None)
         if fate.crashes:
             self._calls.crash(consumer.caller)
         if fate.refuses:
             consumer.refuse(delivery, fate.refuses)
-            return []
-        if fate.hold_s is not None:
+        elif fate.hold_s is not None:
             entry.is_excused = True
             self.backlog.put_back(entry, now + fate.hold_s)
             self._overtaken += [entry] if fate.is_overtaken else []
-            return []
-        if fate.copies == 0:
+        elif fate.copies == 0:
             self.settle(self.backlog.finish(entry.message_id))
-            return []
-        self._let_overtaken_go(entry)
-        copies = [structs.replace(delivery, ack_id=self.backlog.copy_lease(lease)) for _ in range(fate.copies - 1)]
-        return [structs.replace(delivery, breaks_after=fate.breaks_after) if fate.breaks_after else delivery, *copies]
+        else:
+            more = [structs.replace(delivery, ack_id=self.backlog.copy_lease(lease)) for _ in range(fate.copies - 1)]
+            self._accept(consumer, [structs.replace(delivery, breaks_after=fate.breaks_after), *more])
 
-    def _let_overtaken_go(self, passing: Entry) -> None:
-        """What was held back until another has passed is ready, now that `passing` has."""
+    def _let_overtaken_go(self, passing_id: int) -> None:
+        """What was held back until another has passed is ready, now that `passing_id` has."""
         if not self._overtaken:
             return
         for held in self._overtaken:
-            if held is not passing:
+            if held.message_id != passing_id:
                 self.backlog.wake(held)
         self._overtaken.clear()
         self.wake()

@@ -44,6 +44,7 @@ class Pusher:
         sign_oidc: SignOidc | None,
     ) -> None:
         self.caller = "pubsub"
+        self.is_open = True
         self.holder = new_holder()
         self.target = target
         self._outlet = outlet

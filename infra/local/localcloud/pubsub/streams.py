@@ -49,9 +49,14 @@ class Stream:
 
     # as a consumer
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither ended nor begun to."""
+        return not self._is_over and self._end is None
+
     def room(self, load: Load) -> Room:
         """What flow control and the unsent leave."""
-        if self._is_over or self._end:
+        if not self.is_open:
             return Room(0, 0)
         messages = min(self._max_messages - load.messages, MAX_UNSENT - len(self._unsent))
         return Room(messages, self._max_bytes - load.size_bytes)
@@ -59,7 +64,7 @@ class Stream:
     def accept(self, deliveries: Sequence[Delivery]) -> None:
         """They are sent next."""
         for delivery in deliveries:
-            if self._is_over or self._end:
+            if not self.is_open:
                 self.outlet.return_unsent([delivery])
                 continue
             self._unsent.append(delivery)

@@ -64,6 +64,10 @@ class _Puller:
         self._outlet = outlet
         self._room = Room(max_messages, _MAX_PULL_BYTES)
 
+    @property
+    def is_open(self) -> bool:
+        return not self.batch.done()
+
     def room(self, _load: Load) -> Room:
         return Room(0, 0) if self.batch.done() else self._room
 
