@@ -14,7 +14,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Kebab-case id that names the bad pattern."""
     code: str
     """Stable code, DW and three digits; the first says the kind: 0 the file itself, 1 work at import, 2 scheduling,
-    4 secrets and security, 7 policy, 9 the push."""
+    4 secrets and security, 7 policy, 8 the push."""
     category: str
     severity: Severity
     since: str = "0.1"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Severity
 from dagwarden.lint.page import Page
-from dagwarden.push.rules import PUSH_RULES
+from dagwarden.push.rules import PUSH_RULES, PushRule
 
 _GRANTS = "who may push is said under `pushers`: grant it there"
 
@@ -129,8 +129,20 @@ _PUSH_IS_BROKEN = "such a push cannot be read or trusted, so no policy lets it t
 
 
 @functools.cache
+def list_pages() -> tuple[Page, ...]:
+    """The page of every rule there is, in the order of their codes."""
+    pages = (*load_catalogue().pages.values(), *POLICY_RULES, *map(_page_of_push_rule, PUSH_RULES))
+    return tuple(sorted(pages, key=lambda page: page.code))
+
+
+@functools.cache
 def index_rules() -> Mapping[str, str]:
     """The id of every rule there is, and why no policy may turn it below enforce; empty: it may."""
-    pages = [*load_catalogue().pages.values(), *POLICY_RULES]
-    fixed = {page.rule: page.fixed for page in pages}
-    return fixed | {rule.id: "" if rule.id in LENIENT_PUSH_RULES else _PUSH_IS_BROKEN for rule in PUSH_RULES}
+    return {page.rule: page.fixed for page in list_pages()}
+
+
+def _page_of_push_rule(rule: PushRule) -> Page:
+    what = f"{rule.message[0].upper()}{rule.message[1:]}."
+    why = "A push is the work of a stranger: it must be whole, plain and where it says it is before it is read."
+    fixed = "" if rule.id in LENIENT_PUSH_RULES else _PUSH_IS_BROKEN
+    return _page(rule.id, rule.code, what, why, rule.hint, fixed=fixed, category="push")
