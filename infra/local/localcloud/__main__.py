@@ -29,12 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _announce(endpoints: Endpoints, ready_file: Path | None) -> None:
     line = json.dumps({"http": endpoints.http, "pubsub": endpoints.pubsub, "environment": endpoints.to_environ()})
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
     if ready_file:
         draft = ready_file.with_name(ready_file.name + ".draft")
         draft.write_text(line + "\n")
         draft.replace(ready_file)  # whoever waits for the file never reads half of it
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

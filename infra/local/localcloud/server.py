@@ -89,11 +89,23 @@ class LocalCloud:
         """All ports are open and answer.
 
         Raises:
-            OSError: a port is taken.
+            OSError: a port is taken; everything is closed then.
         """
+        try:
+            with contextlib.ExitStack() as on_error:
+                await self._serve(on_error.enter_context(self._listen()))
+                on_error.pop_all()
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _listen(self) -> socket.socket:
         listener = socket.create_server((self._host, self._http_port), backlog=2048)
         # asyncio sets this only where the socket names its protocol; without it each answer waits 40 ms for an ACK.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+
+    async def _serve(self, listener: socket.socket) -> None:
         grpc_port = await self.pubsub.start(self._host, self._grpc_port)
         http_port = listener.getsockname()[1]
         self._endpoints = Endpoints(f"http://{self._host}:{http_port}", f"{self._host}:{grpc_port}")
