@@ -71,7 +71,7 @@ def _connect(
     from dagwarden.cloud.identity import utc_now
     from dagwarden.ledger.read import Ledger
     from dagwarden.push.git import Repository
-    from dagwarden.push.target import choose_arguments, read_configured, read_target
+    from dagwarden.push.target import add_to_environ, read_configured, read_target
     from dagwarden.settings import Settings
 
     if not arguments:
@@ -79,17 +79,17 @@ def _connect(
     repository = Repository()
     configured = read_configured(repository.read_config(), arguments[0])
     target = read_target(arguments[-1], configured)
-    given = {**choose_arguments(configured, environ), "inbox_bucket": target.inbox, "environment": target.environment}
-    given.setdefault("caller", environ.get("DAGWARDEN_CALLER", "git-push"))
-    cloud = Cloud(Settings.load(environ, needs=NEEDS, **given))
-    deliveries.append(Delivery(cloud, screen.say, utc_now, screen.wait))
+    settings = Settings.load(
+        add_to_environ({"DAGWARDEN_CALLER": "git-push", **environ}, configured),
+        needs=NEEDS,
+        inbox_bucket=target.inbox,
+        environment=target.environment,
+    )
+    cloud = Cloud(settings)
+    delivery = Delivery(cloud, screen.say, utc_now, screen.wait)
+    deliveries.append(delivery)
     return EnvironmentRemote(
-        repository=repository,
-        target=target,
-        ledger=Ledger(cloud),
-        delivery=deliveries[0],
-        screen=screen,
-        now=utc_now,
+        repository=repository, target=target, ledger=Ledger(cloud), delivery=delivery, screen=screen, now=utc_now
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -15,6 +16,11 @@ from dagwarden.settings import PREFIX, SETTINGS
 
 OWN_KEYS = ("prefix", "source", "timeout")
 """What may be configured of a push beside the settings: see `Target`."""
+
+_URL = re.compile(
+    r"(?:dagwarden::)?gs://(?P<inbox>[a-z0-9][-._a-z0-9]{1,220}[a-z0-9])/(?P<environment>[^/?#]+)/?(?:\?(?P<query>[^#]*))?"
+)
+"""Source: Cloud Storage, "Bucket names": 3 to 63 characters a part, 222 in all."""
 
 _SETTING_KEYS = {setting.name.replace("_", ""): setting.name for setting in SETTINGS}
 """git's configuration knows no underscores and no case: `dagwarden.ledgerBucket` is the setting `ledger_bucket`."""
@@ -43,11 +49,10 @@ def read_target(url: str, configured: Mapping[str, str]) -> Target:
     Raises:
         InvalidInput: it is no such URL.
     """
-    parts = urlsplit(url.removeprefix("dagwarden::"))
-    asked = dict(parse_qsl(parts.query, keep_blank_values=True))
+    match = _URL.fullmatch(url)
+    asked = dict(parse_qsl(match["query"] or "", keep_blank_values=True)) if match else {}
     unknown = sorted(asked.keys() - set(OWN_KEYS))
-    environment = parts.path.strip("/")
-    if parts.scheme != "gs" or not parts.netloc or not environment or unknown or parts.fragment:
+    if match is None or unknown:
         raise InvalidInput(
             f"{url!r} names no environment" + (f": unknown {', '.join(unknown)}" if unknown else ""),
             operation="read remote",
@@ -55,8 +60,8 @@ def read_target(url: str, configured: Mapping[str, str]) -> Target:
         )
     values = {key: value for key in OWN_KEYS if (value := asked.get(key) or configured.get(key))}
     return Target(
-        inbox=parts.netloc,
-        environment=parse_environment(environment),
+        inbox=match["inbox"],
+        environment=parse_environment(match["environment"]),
         prefix=parse_prefix(values.get("prefix", "")),
         source=values.get("source", ""),
         timeout_s=_read_timeout(values["timeout"]) if "timeout" in values else 120.0,
@@ -81,13 +86,10 @@ def read_configured(config: Iterable[tuple[str, str]], remote: str) -> dict[str,
     return {**found[general], **found[own]}
 
 
-def choose_arguments(configured: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings that git's configuration gives, where the environment variables do not: those win."""
-    return {
-        name: value
-        for name, value in configured.items()
-        if name not in OWN_KEYS and PREFIX + name.upper() not in environ
-    }
+def add_to_environ(environ: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables, and what git's configuration says where they are silent."""
+    said = {PREFIX + name.upper(): value for name, value in configured.items() if name not in OWN_KEYS}
+    return {**said, **environ}
 
 
 def _parse_key(name: str, key: str) -> str:

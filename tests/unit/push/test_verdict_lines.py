@@ -1,0 +1,78 @@
+"""A verdict in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from dagwarden.lint.finding import Finding, Severity
+from dagwarden.names import EnvironmentName, PushId, ReleaseNumber
+from dagwarden.policy.verdict import Outcome, Principal, Verdict
+from dagwarden.push.verdict_lines import verdict_lines
+
+
+def lines(is_coloured: bool = False, change_count: int = 3, **said: Any) -> list[str]:
+    verdict = Verdict(
+        push_id=PushId("ab" * 32),
+        environment=EnvironmentName("prod"),
+        principal=Principal(name="ci@x"),
+        decided_at=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
+        **{"outcome": Outcome.ALLOWED, "head": ReleaseNumber(11), **said},
+    )
+    return list(verdict_lines(verdict, change_count, is_coloured=is_coloured))
+
+
+WARNING = Finding(
+    rule="start-date-moves", code="DW105", severity=Severity.WARNING, path="dags/b.py", line=4, message="It moves"
+)
+ERROR = Finding(
+    rule="hard-coded-secret",
+    code="DW104",
+    severity=Severity.ERROR,
+    path="dags/a.py",
+    line=12,
+    message="A secret\nin the source \x1b[31m",
+    hint="Move it to a connection",
+    clause="policy.yaml:14",
+)
+
+
+def test_an_allowed_push_names_its_release_and_how_to_see_it_arrive() -> None:
+    assert lines(release=ReleaseNumber(12)) == [
+        "release 12 (3 files changed)",
+        "see it arrive: dagwarden wait 12 -e prod",
+    ]
+    assert lines(release=ReleaseNumber(12), change_count=1)[0] == "release 12 (1 file changed)"
+
+
+def test_a_denied_push_shows_its_findings_in_order_and_what_stays_live() -> None:
+    assert lines(outcome=Outcome.DENIED, findings=(WARNING, ERROR)) == [
+        "dags/a.py:12: error [hard-coded-secret DW104] A secret in the source [31m (policy.yaml:14)",
+        "  hint: Move it to a connection",
+        "dags/b.py:4: warning [start-date-moves DW105] It moves",
+        "denied: 1 error, 1 warning; release 11 stays live",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"dry_run": True}, "dry run: would be allowed on top of release 11"),
+        ({}, "nothing to release: release 11 already is this"),
+        ({"outcome": Outcome.DENIED, "head": ReleaseNumber(0)}, "denied: no findings; nothing is released yet"),
+    ],
+)
+def test_other_outcomes_say_what_they_are(said: dict[str, Any], line: str) -> None:
+    assert lines(**said)[-1] == line
+
+
+def test_colours_are_for_terminals() -> None:
+    assert "\033" not in "".join(lines(outcome=Outcome.DENIED, findings=(ERROR,)))
+    assert "\033[31mdenied" in "".join(lines(True, outcome=Outcome.DENIED, findings=(ERROR,)))
+
+
+def test_a_finding_of_the_whole_push_has_no_path_before_it() -> None:
+    finding = Finding(rule="push-too-large", severity=Severity.ERROR, message="Too large")
+    assert lines(outcome=Outcome.DENIED, findings=(finding,))[0] == "error [push-too-large] Too large"
