@@ -16,8 +16,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from localcloud.eventarc.triggers import Delivery
-from localcloud.provision import Provisioner
 from localcloud.testing import RunningCloud, running_cloud
+
+from .provisioner import Provisioner
 
 _PROJECTS = itertools.count(1)
 FAST = Delivery(min_backoff_s=0.05, max_backoff_s=0.2, ack_deadline_s=10)

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 
 from localcloud.eventarc.cloudevents import encode_header
 from localcloud.eventarc.triggers import Delivery
-from localcloud.provision import Provisioner, ProvisionError
 from localcloud.testing import RunningCloud, running_cloud
 
 from .conftest import FAST, Destination
+from .provisioner import Provisioner, ProvisionError
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 DELETED = "google.cloud.storage.object.v1.deleted"

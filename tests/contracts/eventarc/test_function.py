@@ -11,9 +11,9 @@ from pathlib import Path
 from google.cloud import storage
 
 from localcloud.processes import Program, Supervisor
-from localcloud.provision import Provisioner
 
 from .conftest import FAST, Destination
+from .provisioner import Provisioner
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 

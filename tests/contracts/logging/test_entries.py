@@ -12,6 +12,7 @@ import requests
 from google.api_core.exceptions import BadRequest, NotFound
 from google.cloud.logging_v2 import Resource
 
+from localcloud.logs.query import SCAN_LIMIT
 from localcloud.testing import RunningCloud, running_cloud
 
 from .conftest import RawLogs
@@ -71,6 +72,16 @@ def test_pages_follow_one_another_in_order(client: google.cloud.logging.Client, 
     entries = list(client.list_entries(filter_=_ALL, order_by=order, page_size=4))
     numbers = [entry.payload["n"] for entry in entries]
     assert numbers == sorted(range(25), reverse=order.endswith("desc"))
+
+
+def test_a_search_goes_on_where_one_request_stopped_looking(client: google.cloud.logging.Client) -> None:
+    for hundreds in range(5):
+        with client.logger("l").batch() as batch:
+            for number in range(900):
+                batch.log_struct({"n": hundreds * 900 + number}, timestamp=NOON)
+    assert SCAN_LIMIT < 5 * 900
+    found = client.list_entries(filter_=f"{_ALL} jsonPayload.n>=4499")
+    assert [entry.payload for entry in found] == [{"n": 4499}]
 
 
 def test_a_page_token_is_good_for_its_own_question_only(logs: RawLogs) -> None:

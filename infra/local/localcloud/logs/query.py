@@ -16,7 +16,7 @@ from localcloud.logs.syntax import And, Comparison, FilterError, Node, parse
 from localcloud.rest import ApiError
 from localcloud.timestamps import parse_ns
 
-SCAN_LIMIT = 20_000
+SCAN_LIMIT = 4_000
 """Entries one request looks at; then it answers with what it found and a token, as the real service does in time."""
 
 

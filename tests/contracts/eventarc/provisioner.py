@@ -1,10 +1,8 @@
-"""Puts accounts, keys, bindings and triggers into a running local cloud; what is there already stays as it is."""
+"""Puts accounts, bindings and triggers into a running local cloud; what is there already stays as it is."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -43,25 +41,9 @@ class Provisioner:
         self._make(f"/v1/projects/{self.project}/serviceAccounts", body)
         return f"{account_id}@{self.project}.iam.gserviceaccount.com"
 
-    def key_file(self, email: str, path: Path) -> Path:
-        """A key of the account lies at `path`, readable by its owner only; one that is there is kept.
-
-        It names this local cloud's URL, so it is good as long as that is served on the same port.
-        """
-        if not path.exists():
-            made = self._send("POST", f"{self._account_path(email)}/keys", {})
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_bytes(base64.b64decode(made["privateKeyData"]))
-        return path
-
     def bind_project(self, role: str, member: str) -> None:
         """`member` (`serviceAccount:E`, …) holds `role` on the project."""
         self._bind(f"/v1/projects/{self.project}", role, member)
-
-    def bind_account(self, email: str, role: str, member: str) -> None:
-        """`member` holds `role` on the service account, e.g. roles/iam.serviceAccountTokenCreator to sign as it."""
-        self._bind(self._account_path(email), role, member)
 
     def trigger(
         self,
