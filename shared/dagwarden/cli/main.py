@@ -55,6 +55,9 @@ VERBS: tuple[Verb, ...] = (
     Verb("diff", "diff", "diff", SEE, "What changed between two releases."),
     Verb("audit", "audit", "audit", SEE, "Who did what, when, from where, with which outcome and why."),
     Verb("dead-letters", "dead_letters", "app", SEE, "Events that no handler could take: list them, replay them."),
+    Verb("lint", "lint", "lint", CHECK, "Show what the gate would find in these files."),
+    Verb("rules", "rules", "rules", CHECK, "The rules a push is held to, and the page of one."),
+    Verb("policy", "policy", "app", CHECK, "Check a policy.yaml or environment.yaml before it is applied."),
     Verb("verify", "verify", "verify", CHECK, "Walk the chain, the bucket and every instance, and compare."),
 )
 
