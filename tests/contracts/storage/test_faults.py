@@ -45,7 +45,7 @@ def test_each_call_is_counted_once_by_method_and_caller(local, own_bucket: stora
     bucket.delete_blob("a")
     methods = ("insert", "download", "get", "patch", "list", "copy", "compose", "rewrite", "delete")
     assert _counts(local) == {f"objects.{method}": 1 for method in methods}
-    assert {key.caller for key in local.calls.counts()} == {"gate@proj-local"}
+    assert {key.caller for key in local.calls.counts() if key.method.startswith("objects.")} == {"gate@proj-local"}
 
 
 def test_a_resumable_upload_is_one_insert_whatever_its_chunks(local, own_bucket: storage.Bucket) -> None:

@@ -18,6 +18,7 @@ from localcloud.storage.errors import no_such_object, retention_not_met, under_h
 from localcloud.storage.herald import Happening, Herald
 from localcloud.storage.links import PUBLIC_URL, with_links
 from localcloud.storage.merge import merge_patch
+from localcloud.storage.resources import new_resource
 
 _HOLDS = (("temporaryHold", "Temporary"), ("eventBasedHold", "Event-Based"))
 
@@ -152,23 +153,11 @@ class Objects:
         with self._state.transaction() as db:
             before = self.find(bucket.name, name, generation)
             conditions.check(before)
-            kept = {
-                k: v for k, v in before.resource.items() if not (replace and k in MUTABLE_FIELDS - {"storageClass"})
-            }
-            metageneration = before.metageneration + 1
-            resource = merge_patch(kept, changes) | {
-                "metageneration": str(metageneration),
-                "etag": etag_of(before.generation, metageneration),
-                "updated": stamp(self._now()),
-            }
-            resource.setdefault("contentType", "application/octet-stream")
-            if not resource.get("metadata"):
-                resource.pop("metadata", None)
-            after = msgspec.structs.replace(before, metageneration=metageneration, resource=resource)
+            after = self._patched(before, changes, replace=replace)
             db.execute(
                 "UPDATE storage_objects SET metageneration = ?, resource = ? "
                 "WHERE bucket = ? AND name = ? AND generation = ?",
-                (metageneration, msgspec.json.encode(resource), bucket.name, name, before.generation),
+                (after.metageneration, msgspec.json.encode(after.resource), bucket.name, name, after.generation),
             )
             self._announce("metadataUpdated", after)
         return after
@@ -186,34 +175,6 @@ class Objects:
 
     def _new_version(self, bucket: Bucket, name: str, settings: Mapping[str, Any], content: Content) -> Version:
         generation = self._generations.next()
-        created = stamp(generation)
-        resource: dict[str, Any] = {
-            "kind": "storage#object",
-            "id": f"{bucket.name}/{name}/{generation}",
-            "name": name,
-            "bucket": bucket.name,
-            "generation": str(generation),
-            "metageneration": "1",
-            "contentType": "application/octet-stream",
-            "storageClass": bucket.resource["storageClass"],
-            "size": str(content.size_bytes),
-            "crc32c": content.crc32c,
-            "etag": etag_of(generation, 1),
-            "timeCreated": created,
-            "updated": created,
-            "timeStorageClassUpdated": created,
-            "timeFinalized": created,
-        }
-        if content.md5 is not None:
-            resource["md5Hash"] = content.md5
-        if content.component_count is not None:
-            resource["componentCount"] = content.component_count
-        if bucket.resource.get("defaultEventBasedHold"):
-            resource["eventBasedHold"] = True
-        until = retained_until(bucket, created)
-        if until is not None:
-            resource["retentionExpirationTime"] = until
-        resource |= settings
         return Version(
             bucket=bucket.name,
             name=name,
@@ -221,8 +182,22 @@ class Objects:
             metageneration=1,
             is_live=True,
             blob=content.blob,
-            resource=resource,
+            resource=new_resource(bucket, name, generation, content) | dict(settings),
         )
+
+    def _patched(self, before: Version, changes: Mapping[str, Any], *, replace: bool) -> Version:
+        reset = MUTABLE_FIELDS - {"storageClass"} if replace else frozenset()
+        kept = {key: value for key, value in before.resource.items() if key not in reset}
+        metageneration = before.metageneration + 1
+        resource = merge_patch(kept, changes) | {
+            "metageneration": str(metageneration),
+            "etag": etag_of(before.generation, metageneration),
+            "updated": stamp(self._now()),
+        }
+        resource.setdefault("contentType", "application/octet-stream")
+        if not resource.get("metadata"):
+            resource.pop("metadata", None)
+        return msgspec.structs.replace(before, metageneration=metageneration, resource=resource)
 
     def _check_removable(self, bucket: Bucket, version: Version) -> None:
         for field, label in _HOLDS:
