@@ -183,15 +183,6 @@ def check_heals(found: Survey, limit: HealLimit, subject: str) -> None:
     )
 
 
-def paths_between(
-    before: Mapping[ReleasePath, FileEntry], after: Mapping[ReleasePath, FileEntry]
-) -> tuple[ReleasePath, ...]:
-    """The paths whose content differs between two releases (a mode alone means nothing in a bucket), in order."""
-    changed = [path for path, entry in after.items() if (old := before.get(path)) is None or old.sha256 != entry.sha256]
-    changed += [path for path in before if path not in after]
-    return tuple(sorted(changed))
-
-
 PACKAGED = (".zip",)
 
 

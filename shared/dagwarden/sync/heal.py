@@ -125,11 +125,12 @@ class Healer:
         raise Contended("the head keeps moving", operation="reconcile", subject=f"gs://{bucket.name}")
 
     def _look_into(self, environment: EnvironmentName, bucket: EnvironmentBucket, event: ObjectEvent) -> Drifted | None:
-        position = self._mirror.find_position(environment)
-        live = bucket.look(event.name)
-        stretch = self._read_stretch(environment, position)
+        stretch, live = self._look(environment, bucket, event.name, is_fresh=False)
         if stretch is None:
             return None
+        if classify(live, stretch.wanted(event.name)) is not Standing.IN_ORDER:  # lag, perhaps: how much of it?
+            stretch, live = self._look(environment, bucket, event.name, is_fresh=True)
+        assert stretch is not None, "releases do not go away"
         source = f"event {event.event_id}"
         entries = []
         if is_overtaken(event, live) and not _is_known(stretch, event):
@@ -143,6 +144,13 @@ class Healer:
             self._mirror.apply(bucket, stretch, [_to_change(found)], decided={found.path})
         return found
 
+    def _look(
+        self, environment: EnvironmentName, bucket: EnvironmentBucket, path: str, *, is_fresh: bool
+    ) -> tuple[Stretch | None, ObjectInfo | None]:
+        position = self._mirror.find_position(environment, is_fresh=is_fresh)
+        live = bucket.look(path)
+        return self._read_stretch(environment, position), live
+
     def _judge(self, stretch: Stretch, path: str, live: ObjectInfo | None) -> Drifted | None:
         wanted = stretch.wanted(path)
         standing = classify(live, wanted)
@@ -154,7 +162,7 @@ class Healer:
     def _survey(
         self, environment: EnvironmentName, bucket: EnvironmentBucket, rules: DriftRules | None
     ) -> tuple[Found, Stretch | None]:
-        position = self._mirror.find_position(environment)
+        position = self._mirror.find_position(environment, is_fresh=True)
         lives = bucket.list_all()
         stretch = self._read_stretch(environment, position)
         if stretch is None:
@@ -188,7 +196,7 @@ class Healer:
 
     def _read_stretch(self, environment: EnvironmentName, position: ReleaseNumber | None) -> Stretch | None:
         """None when there is no release: then the bucket is nobody's business yet."""
-        head = self._mirror.ledger.find_head_number(environment)
+        head = self._mirror.find_head(environment)
         if not head:
             return None
         is_credible = position is not None and position <= head

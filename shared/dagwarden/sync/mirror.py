@@ -20,7 +20,15 @@ from dagwarden.audit.write import AuditWriter
 from dagwarden.errors import Contended, InvalidInput, NotFound, Permanent, PreconditionFailed
 from dagwarden.ledger.read import Ledger
 from dagwarden.ledger.state import list_digest
-from dagwarden.names import BUCKET_COMPONENT, NO_PARENT, NO_RELEASE, EnvironmentName, ReleaseNumber, status_object
+from dagwarden.names import (
+    BUCKET_COMPONENT,
+    NO_PARENT,
+    NO_RELEASE,
+    EnvironmentName,
+    ReleaseNumber,
+    ReleasePath,
+    status_object,
+)
 from dagwarden.sync.drift import Standing, classify
 from dagwarden.sync.drift_entries import Sighting, tell_found
 from dagwarden.sync.environment_bucket import Change, EnvironmentBucket
@@ -55,7 +63,7 @@ class Mirror:
         self.audit = audit
         self._cloud = cloud
         self._now = now
-        self._receipts: dict[EnvironmentName, Receipt] = {}
+        self._known: dict[EnvironmentName, ReleaseNumber] = {}
         self._lock = threading.Lock()
 
     def open_bucket(self, name: str) -> EnvironmentBucket:
@@ -97,12 +105,26 @@ class Mirror:
             head = newer
         return head
 
-    def find_position(self, environment: EnvironmentName) -> ReleaseNumber | None:
-        """A release the bucket has reached at least, if the newest receipt is true; None when there is none."""
-        standing = self._read_receipt(environment)
+    def find_position(self, environment: EnvironmentName, *, is_fresh: bool = False) -> ReleaseNumber | None:
+        """A release the bucket has reached at least, if its receipts are true; None when there are none.
+
+        Args:
+            is_fresh: look at the status object even when a position is remembered: another process may be further.
+        """
         with self._lock:
-            known = self._receipts.get(environment)
-        return max((found.release for found in (standing, known) if found), default=None)
+            known = self._known.get(environment)
+        if known is not None and not is_fresh:
+            return known
+        standing = self._read_receipt(environment)
+        if standing is None:
+            return known
+        return standing.release if known is None else max(known, standing.release)
+
+    def find_head(self, environment: EnvironmentName) -> ReleaseNumber:
+        """The newest release; 0 when there is none. One list, short where this process has mirrored before."""
+        with self._lock:
+            known = self._known.get(environment, NO_RELEASE)
+        return self.ledger.find_head_number(environment, known)
 
     def check_head(self, stretch: Stretch) -> None:
         """No release has come out since.
@@ -117,11 +139,11 @@ class Mirror:
         self, environment: EnvironmentName, released: ReleaseNumber
     ) -> tuple[ReleaseNumber | None, ReleaseNumber]:
         with self._lock:
-            known = self._receipts.get(environment)
-        if known is not None and released == known.release + 1:
-            return known.release, released  # the usual case costs no call
-        position = self.find_position(environment)
-        head = self.ledger.find_head_number(environment, max(released, known.release if known else NO_RELEASE))
+            known = self._known.get(environment)
+        if known is not None and released == known + 1:
+            return known, released  # the usual case costs no call
+        position = self.find_position(environment, is_fresh=True)
+        head = self.ledger.find_head_number(environment, max(released, known or NO_RELEASE))
         return (position if position is not None and position <= head else None), head
 
     def _reach(self, bucket: EnvironmentBucket, stretch: Stretch, released: ReleaseNumber) -> None:
@@ -172,18 +194,15 @@ class Mirror:
         seen = Sighting.of(live) if live else Sighting.of_absence(0, stretch.head.release.committed_at)
         return tell_found(stretch, bucket.name, path, seen, source=f"mirroring release {stretch.after.number}")
 
-    def _decide(self, stretch: Stretch, released: ReleaseNumber) -> set[str]:
+    def _decide(self, stretch: Stretch, released: ReleaseNumber) -> frozenset[ReleasePath]:
         """The paths that a release on the way, or the one asked for, changes."""
-        decided: set[str] = set() if stretch.before is None else set(stretch.changed_paths())
         if released and (stretch.before is None or released <= stretch.before.number):
-            signed = stretch.signed(released)
-            stretch.accept(signed)
-            decided |= {change.path for change in signed.release.changes}
-        return decided
+            stretch.accept(stretch.signed(released))
+        return stretch.touched
 
     def _look(
-        self, bucket: EnvironmentBucket, stretch: Stretch, decided: set[str]
-    ) -> tuple[set[str], Mapping[str, ObjectInfo | None]]:
+        self, bucket: EnvironmentBucket, stretch: Stretch, decided: Collection[str]
+    ) -> tuple[Collection[str], Mapping[str, ObjectInfo | None]]:
         """Which paths to judge, and what lies there: in as many calls as there are changes, or pages."""
         if stretch.before is None:
             everything = bucket.list_all()
@@ -218,14 +237,11 @@ class Mirror:
         )
         self._send(receipt)
         with self._lock:
-            known = self._receipts.get(stretch.environment)
-            if known is None or known.release < receipt.release:
-                self._receipts[stretch.environment] = receipt
+            known = self._known.get(stretch.environment, NO_RELEASE)
+            self._known[stretch.environment] = max(known, receipt.release)
 
     def _publish_failure(self, environment: EnvironmentName, wanted: ReleaseNumber, error: Permanent) -> None:
-        with self._lock:
-            last = self._receipts.get(environment)
-        last = last or self._read_receipt(environment) or _nothing(environment, self._now())
+        last = self._read_receipt(environment) or _nothing(environment, self._now())
         self._send(
             msgspec.structs.replace(
                 last, outcome=ReceiptOutcome.FAILED, wanted=wanted, error=str(error)[:1000], at=self._now()

@@ -10,7 +10,7 @@ from dagwarden.ledger.archive import PlainFile
 from dagwarden.ledger.release import PutFile, SignedRelease
 from dagwarden.ledger.state import FileEntry, LedgerState, fold
 from dagwarden.names import EnvironmentName, ReleaseNumber, ReleasePath
-from dagwarden.sync.drift import holds, paths_between
+from dagwarden.sync.drift import holds
 from dagwarden.wire import digest
 
 if TYPE_CHECKING:
@@ -70,14 +70,18 @@ class Stretch:
         """What the head has at a path."""
         return self.after.files.get(ReleasePath(path))
 
-    def changed_paths(self) -> tuple[ReleasePath, ...]:
-        """What differs between both ends; with nothing known of the bucket, everything."""
-        return paths_between({} if self.before is None else self.before.files, self.after.files)
+    @property
+    def touched(self) -> frozenset[ReleasePath]:
+        """Every path that a release on the way changes, also those that are at the end what they were before: the
+        bucket may be further than its position says."""
+        return frozenset(self._had)
 
     def may_hold(self, path: str) -> bool:
         """Whether the bucket, as far as is known, has something at a path."""
         released = ReleasePath(path)
-        return self.before is None or released in self.before.files or released in self._had
+        if self.before is None or released in self.before.files:
+            return True
+        return len(self._had.get(released, ())) > 1 or self.wanted(path) is None
 
     def is_lagging(self, path: str, live: ObjectInfo | None) -> bool:
         """Whether what lies at a path (known not to be what the head has) was put or taken there by a mirror.
