@@ -1,0 +1,94 @@
+"""`dagwarden drift`: what lies in the environment's bucket and is not what the ledger says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.output import print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    from dagwarden.sync.drift import Drifted
+    from dagwarden.sync.heal import Found
+
+COLUMNS = ("drift", "path", "generation", "changed", "remedy")
+
+
+def drift(
+    environment: EnvironmentOption = None,
+    heal: Annotated[bool, typer.Option("--heal", help="Put it right, as policy.yaml says; report it first.")] = False,
+    no_limit: Annotated[bool, typer.Option("--no-limit", help="Heal, however much it is.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the whole bucket with the newest release. Exit code 1 when there is drift, healed or not."""
+    found = _look(connect(environment, *READS), heal=heal, no_limit=no_limit)
+    if as_json:
+        print_json(to_json(found, is_healed=heal))
+    else:
+        _print(found)
+    if found.survey.drifted:
+        raise typer.Exit(1)
+
+
+def _look(connection: Connection, *, heal: bool, no_limit: bool) -> Found:
+    from dagwarden.audit.write import AuditWriter
+    from dagwarden.cloud.identity import utc_now
+    from dagwarden.errors import InvalidInput
+    from dagwarden.ledger.read import Ledger
+    from dagwarden.names import environment_object
+    from dagwarden.policy.environment import load_environment
+    from dagwarden.sync.drift import HEAL_LIMIT
+    from dagwarden.sync.heal import Healer
+    from dagwarden.sync.mirror import Mirror
+
+    cloud, environment = connection.cloud, connection.environment
+    name = environment_object(environment)
+    bucket = load_environment(cloud.store.read(name), name).bucket
+    if not bucket:
+        raise InvalidInput("the environment has no bucket", operation="look for drift", subject=environment)
+    mirror = Mirror(cloud, Ledger(cloud), AuditWriter(cloud), utc_now)
+    healer = Healer(cloud, mirror)
+    if not heal:
+        return healer.survey(environment, mirror.open_bucket(bucket))
+    limit = None if no_limit else HEAL_LIMIT
+    return healer.reconcile(environment, mirror.open_bucket(bucket), at=utc_now(), limit=limit)
+
+
+def to_json(found: Found, *, is_healed: bool) -> dict[str, Any]:
+    """What was found, as JSON.
+
+    Args:
+        is_healed: whether the remedies were carried out.
+    """
+    return {
+        "release": found.release,
+        "compared": found.survey.population,
+        "lagging": list(found.survey.lagging),
+        "healed": is_healed,
+        "drift": [_to_row(drifted) for drifted in found.survey.drifted],
+    }
+
+
+def _to_row(drifted: Drifted) -> dict[str, Any]:
+    live = drifted.live
+    return {
+        "drift": str(drifted.standing),
+        "path": drifted.path,
+        "generation": live.generation if live else None,
+        "changed": live.updated_at.isoformat() if live else None,
+        "remedy": str(drifted.remedy),
+        "found": live.md5 if live else None,
+        "expected": drifted.wanted.md5 if drifted.wanted else None,
+    }
+
+
+def _print(found: Found) -> None:
+    if found.survey.drifted:
+        rows = [_to_row(drifted) for drifted in found.survey.drifted]
+        print_table(COLUMNS, [[str(row[column] or "") for column in COLUMNS] for row in rows])
+    if found.survey.lagging:
+        print_line(f"{len(found.survey.lagging)} files wait for the mirror")
+    count = len(found.survey.drifted)
+    print_line(f"{found.survey.population} files compared with release {found.release}: {count or 'no'} drift")
