@@ -217,10 +217,28 @@ def test_deleted_subscription_leaves_nothing_behind(pubsub: PubSub, state: State
 
 def test_publish_in_a_transaction_that_fails_is_not_published(pubsub: PubSub, state: State) -> None:
     subscribe(pubsub)
-    with pytest.raises(KeyError), state.transaction():
-        pubsub.publish(TOPIC, b"x", {})
-        pubsub.publish(TOPIC + "-gone", b"x", {})
+
+    def publish_one_to_nowhere() -> None:
+        with state.transaction():
+            pubsub.publish(TOPIC, b"x", {})
+            pubsub.publish(TOPIC + "-gone", b"x", {})
+
+    with pytest.raises(KeyError):
+        publish_one_to_nowhere()
     assert (pubsub.backlog_size(SUBSCRIPTION), stored(state)) == (0, 0)
+
+
+def test_snapshot_past_its_time_is_gone_with_what_it_kept(pubsub: PubSub, state: State, clock: Clock) -> None:
+    subscribe(pubsub)
+    pubsub.catalog.add_snapshot("projects/proj-local/snapshots/snap", SUBSCRIPTION, {})
+    pubsub.publish(TOPIC, b"x", {})
+    pubsub.catalog.remove_subscription(SUBSCRIPTION)
+    clock.now_s += 6 * DAY_S
+    pubsub.sweep()
+    assert stored(state) == 1
+    clock.now_s += 2 * DAY_S
+    pubsub.sweep()
+    assert (stored(state), pubsub.catalog.snapshots) == (0, {})
 
 
 def test_publish_to_a_missing_topic_is_a_key_error(pubsub: PubSub) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -31,6 +32,9 @@ SWEEP_S: Final = 30.0
 """How often retention and expiry are looked after."""
 
 _STOP_GRACE_S: Final = 0.2
+
+
+log = logging.getLogger(__name__)
 
 
 class PubSub:
@@ -219,7 +223,10 @@ class PubSub:
     async def _sweep_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:  # say a full disk: the next sweep may do better
+                log.exception("sweep failed")
 
     # life
 

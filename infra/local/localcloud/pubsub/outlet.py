@@ -222,6 +222,8 @@ class Outlet:
 
     def _pump(self) -> None:
         self._pump_handle = None
+        if self._loop is None:
+            return
         now = time.monotonic()
         self._note_failed(self.backlog.expire(now))
         idle = 0

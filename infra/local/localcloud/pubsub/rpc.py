@@ -79,6 +79,9 @@ def make_server(pubsub: PubSub) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
+            # The subscriber client pings idle streams every 30 s; by default a server hangs up on that as too often.
+            ("grpc.http2.max_ping_strikes", 0),
+            ("grpc.keepalive_permit_without_calls", 1),
         ]
     )
     publisher = _unary_handlers(PUBLISHER, Publisher(pubsub), pubsub.calls)

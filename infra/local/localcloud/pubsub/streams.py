@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .broker import PubSub
 
 MAX_UNSENT: Final = 1_000
+MAX_UNSENT_BYTES: Final = 20_000_000
 MAX_RESPONSE_BYTES: Final = 4_000_000
 _NO_LIMIT: Final = 1 << 62
 
@@ -42,6 +43,7 @@ class Stream:
         self._max_messages = first.max_outstanding_messages if first.max_outstanding_messages > 0 else _NO_LIMIT
         self._max_bytes = first.max_outstanding_bytes if first.max_outstanding_bytes > 0 else _NO_LIMIT
         self._unsent: deque[Delivery] = deque()
+        self._unsent_bytes = 0
         self._confirmations: deque[types.StreamingPullResponse] = deque()
         self._end: Refused | None = None
         self._is_over = False
@@ -59,7 +61,7 @@ class Stream:
         if not self.is_open:
             return Room(0, 0)
         messages = min(self._max_messages - load.messages, MAX_UNSENT - len(self._unsent))
-        return Room(messages, self._max_bytes - load.size_bytes)
+        return Room(messages, min(self._max_bytes - load.size_bytes, MAX_UNSENT_BYTES - self._unsent_bytes))
 
     def accept(self, deliveries: Sequence[Delivery]) -> None:
         """They are sent next."""
@@ -68,6 +70,7 @@ class Stream:
                 self.outlet.return_unsent([delivery])
                 continue
             self._unsent.append(delivery)
+            self._unsent_bytes += len(delivery.message.data)
             if delivery.breaks_after:
                 self._end = Interrupted(delivery.breaks_after)
         self._news.set()
@@ -130,6 +133,7 @@ class Stream:
         while self._unsent and (size_bytes == 0 or size_bytes + len(self._unsent[0].message.data) < MAX_RESPONSE_BYTES):
             delivery = self._unsent.popleft()
             size_bytes += len(delivery.message.data) + 1
+            self._unsent_bytes -= len(delivery.message.data)
             response.received_messages.append(
                 received_to(delivery, counts_attempts=subscription.dead_letter is not None)
             )
