@@ -26,7 +26,7 @@ demo: install ## play the whole story on a local cloud; exits 0 only if every st
 	$(BIN)/dagwarden demo
 
 up: install ## start the local cloud, the functions and four agents, and leave them running
-	$(BIN)/dagwarden local up --stack --detach
+	$(BIN)/dagwarden local up --detach
 
 down: ## stop what `make up` started
 	$(BIN)/dagwarden local down

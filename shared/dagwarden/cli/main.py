@@ -47,6 +47,7 @@ class Verb(msgspec.Struct, frozen=True):
 SHIP, SEE, CHECK, RUN = "Ship", "See", "Check", "Run"
 
 VERBS: tuple[Verb, ...] = (
+    Verb("push", "push", "push", SHIP, "Push a plain folder; `git push` does it for a repository."),
     Verb("rollback", "rollback", "rollback", SHIP, "Bring back the tree of an older release, as a new release."),
     Verb("wait", "wait", "wait", SHIP, "Wait until every instance runs a release."),
     Verb("status", "status", "status", SEE, "Which release each instance runs, and how long it took to get there."),
@@ -55,6 +56,9 @@ VERBS: tuple[Verb, ...] = (
     Verb("diff", "diff", "diff", SEE, "What changed between two releases."),
     Verb("audit", "audit", "audit", SEE, "Who did what, when, from where, with which outcome and why."),
     Verb("dead-letters", "dead_letters", "app", SEE, "Events that no handler could take: list them, replay them."),
+    Verb("agent", "agent", "agent", RUN, "Keep one instance at the newest release of its environment."),
+    Verb("local", "local", "app", RUN, "The local cloud with functions and agents: up, down, env."),
+    Verb("demo", "demo", "demo", RUN, "Play the whole story on an embedded local cloud."),
     Verb("lint", "lint", "lint", CHECK, "Show what the gate would find in these files."),
     Verb("rules", "rules", "rules", CHECK, "The rules a push is held to, and the page of one."),
     Verb("policy", "policy", "app", CHECK, "Check a policy.yaml or environment.yaml before it is applied."),

@@ -105,7 +105,12 @@ class Cloud:
         from google.cloud.storage import Client
 
         with mapped("connect", "Cloud Storage"):
-            return Client(project=self.settings.project, credentials=self.credentials, client_info=self._http_info())
+            return Client(
+                project=self.settings.project,
+                credentials=self.credentials,
+                client_info=self._http_info(),
+                client_options={"universe_domain": self.credentials.universe_domain},
+            )
 
     @cached_property
     def _logging_client(self) -> Any:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from google.auth.transport.requests import AuthorizedSession
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-IAM_CREDENTIALS = "https://iamcredentials.googleapis.com"
+IAM_CREDENTIALS = "https://iamcredentials.{universe}"
+"""Source: google.auth.iam, of a universe domain: googleapis.com, or that of a partner's cloud."""
+
 CERTIFICATES_FRESH_S = 3600.0
 
 
@@ -38,7 +40,8 @@ class Signer:
     def __init__(self, session: AuthorizedSession, service_account: str, settings: Settings) -> None:
         self.service_account = service_account
         self._session = session
-        base = settings.iam_endpoint.rstrip("/") or IAM_CREDENTIALS
+        universe = session.credentials.universe_domain
+        base = settings.iam_endpoint.rstrip("/") or IAM_CREDENTIALS.format(universe=universe)
         self._url = f"{base}/v1/projects/-/serviceAccounts/{service_account}"
         self._deadline_s = settings.retry_deadline_s
         self._timeout_s = settings.request_timeout_s

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from google.cloud.pubsub_v1.subscriber.message import Message
 
 
+NOTICES_KEPT_S = 3600
+"""Who was away for longer reads the ledger, not old notices."""
+
+
 class Outgoing(msgspec.Struct, frozen=True):
     """A message to publish."""
 
@@ -81,6 +85,7 @@ class Subscription:
                 "topic": self._client.topic_path(self._project, topic),
                 "filter": filter_,
                 "ack_deadline_seconds": 60,
+                "message_retention_duration": {"seconds": NOTICES_KEPT_S},
                 "expiration_policy": {"ttl": {"seconds": int(expires_after_s)}},
             }
             try:
@@ -92,6 +97,16 @@ class Subscription:
                 if standing.filter != filter_ or standing.topic != request["topic"]:
                     self._client.delete_subscription(subscription=self._path, timeout=self._deadline_s)
                     self._client.create_subscription(request=request, timeout=self._deadline_s)
+
+    def find_topic(self) -> str:
+        """The id of the topic it reads.
+
+        Raises:
+            NotFound: there is no such subscription.
+        """
+        with mapped("look up subscription", self.name):
+            found = self._client.get_subscription(subscription=self._path, timeout=self._deadline_s)
+            return str(found.topic).rpartition("/")[2]
 
     def delete(self) -> None:
         """There is no such subscription afterwards."""

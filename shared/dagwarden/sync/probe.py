@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dagwarden.sync.metrics import Metrics
 
-TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -45,10 +45,10 @@ class Probe:
                     return shown
                 case "/healthz":
                     fault = find_fault()
-                    start_response("503 Service Unavailable" if fault else "200 OK", TEXT)
+                    start_response("503 Service Unavailable" if fault else "200 OK", [TEXT])
                     return [f"{fault or 'ok'}\n".encode()]
                 case _:
-                    start_response("404 Not Found", TEXT)
+                    start_response("404 Not Found", [TEXT])
                     return [b"/healthz or /metrics\n"]
 
         self._server = make_server("", port, answer, server_class=_Server, handler_class=_Quiet)

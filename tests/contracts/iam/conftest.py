@@ -108,5 +108,6 @@ def iam(cloud: RunningCloud, http: requests.Session) -> Iam:
 def key_file(iam: Iam, tmp_path: Path) -> Path:
     """A key of a new account `gate-sa`, as GOOGLE_APPLICATION_CREDENTIALS points at."""
     path = tmp_path / "key.json"
-    path.write_text(json.dumps(iam.key(iam.account("gate-sa"))))
+    # In Google's own universe the auth library exchanges its assertion at the token endpoint, which is asked here.
+    path.write_text(json.dumps({**iam.key(iam.account("gate-sa")), "universe_domain": "googleapis.com"}))
     return path

@@ -19,6 +19,11 @@ from localcloud.timestamps import format_ns
 
 _ADMIN = "google.iam.admin.v1."
 
+UNIVERSE = "localhost"
+"""A universe of its own: in Google's, the auth library would ask the real IAM for an account's allowed locations.
+
+Source: google-auth 2.5x, _regional_access_boundary_utils: lookups are made in the default universe only."""
+
 
 class AccountsApi:
     """Creates, shows and deletes service accounts and keys; every change is in the audit log."""
@@ -196,7 +201,7 @@ def credentials_file(account: Account, key: Key, private_pem: str, base_url: str
         "token_uri": f"{base_url}/token",
         "auth_provider_x509_cert_url": f"{base_url}/oauth2/v1/certs",
         "client_x509_cert_url": f"{base_url}/service_accounts/v1/metadata/x509/{account.email}",
-        "universe_domain": "googleapis.com",
+        "universe_domain": UNIVERSE,
     }
 
 

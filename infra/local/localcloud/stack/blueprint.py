@@ -34,8 +34,8 @@ def account(name: str) -> str:
     return f"{name}-sa@{PROJECT}.iam.gserviceaccount.com"
 
 
-ACCOUNTS = ("gate", "notify", "mirror", "record", "agent", "ada")
-"""One for each function, one for the agents, and Ada, who pushes."""
+ACCOUNTS = ("gate", "notify", "mirror", "record", "scheduler", "worker", "webserver", "ada")
+"""One for each function, one for each component that runs an agent, and Ada, who pushes."""
 
 OBJECTS_UNDER = 'resource.name.startsWith("projects/_/buckets/{bucket}/objects/{prefix}")'
 
@@ -72,14 +72,21 @@ GRANTS: tuple[Grant, ...] = (
     Grant("record", "roles/storage.objectViewer", STORE),
     Grant("record", "roles/storage.objectUser", STORE, f"{ENVIRONMENT}/status/"),
     Grant("record", "roles/logging.logWriter"),
-    Grant("agent", "roles/storage.objectViewer", LEDGER),
-    Grant("agent", "roles/storage.objectViewer", STORE),
-    Grant("agent", "roles/pubsub.subscriber"),
-    Grant("agent", "roles/pubsub.publisher"),
+    *(
+        grant
+        for component in ("scheduler", "worker", "webserver")
+        for grant in (
+            Grant(component, "roles/storage.objectViewer", LEDGER),
+            Grant(component, "roles/storage.objectViewer", STORE),
+            Grant(component, "roles/pubsub.subscriber"),
+            Grant(component, "roles/pubsub.publisher"),
+        )
+    ),
     Grant("ada", "roles/storage.objectCreator", INBOX),
     Grant("ada", "roles/storage.objectViewer", INBOX),
     Grant("ada", "roles/storage.objectViewer", LEDGER),
     Grant("ada", "roles/storage.objectViewer", STORE),
+    Grant("ada", "roles/storage.objectViewer", ENVIRONMENT_BUCKET),
     Grant("ada", "roles/logging.viewer"),
     Grant("ada", "roles/iam.serviceAccountTokenCreator", on_account="ada"),
 )
@@ -133,6 +140,7 @@ TRIGGERS = (
     TriggerPlan("mirror-releases", "mirror", bucket=LEDGER),
     TriggerPlan("mirror-drift", "mirror", topic=BUCKET_CHANGES_TOPIC),
     TriggerPlan("record", "record", topic=make_settings().receipts_topic),
+    TriggerPlan("record-dead-letters", "record", topic=make_settings().dead_letters_topic),
 )
 
 FUNCTIONS = ("gate", "notify", "mirror", "record")

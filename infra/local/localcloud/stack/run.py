@@ -37,10 +37,11 @@ class Stack:
 
     Args:
         folder: `cloud/` state, `keys/`, `agents/NAME/` roots, `logs/`, `ports.json`.
+        with_functions: also run the functions.
         with_agents: also run the four agents.
     """
 
-    def __init__(self, folder: Path, *, with_agents: bool = True) -> None:
+    def __init__(self, folder: Path, *, with_functions: bool = True, with_agents: bool = True) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "logs").mkdir(exist_ok=True)
@@ -48,6 +49,7 @@ class Stack:
         self.endpoints = Endpoints(f"http://{LOOPBACK}:{self.ports.http}", f"{LOOPBACK}:{self.ports.pubsub}")
         self.admin = AdminClient(self.endpoints.http)
         self.supervisor = Supervisor(self._register)
+        self._with_functions = with_functions
         self._with_agents = with_agents
 
     def __enter__(self) -> Stack:
@@ -69,7 +71,7 @@ class Stack:
             self.supervisor.start(self._cloud_program())
             urls = {name: f"http://{LOOPBACK}:{port}" for name, port in self.ports.functions.items()}
             Provisioner(self.endpoints.http, self.endpoints.pubsub).provision(self.folder / "keys", urls)
-            programs = [self._function_program(name) for name in plan.FUNCTIONS]
+            programs = [self._function_program(name) for name in plan.FUNCTIONS] if self._with_functions else []
             if self._with_agents:
                 programs += [self.agent_program(agent) for agent in plan.AGENTS]
             self.supervisor.start(*programs)
@@ -106,9 +108,9 @@ class Stack:
         return Program(
             name=agent.instance,
             argv=(_script("dagwarden"), *argv, *more),
-            env={**_inherited(), **self.environ("agent"), "DAGWARDEN_CALLER": f"agent-{agent.instance}"},
+            env={**_inherited(), **self.environ(agent.component), "DAGWARDEN_CALLER": agent.instance},
             log=self.folder / "logs" / f"{agent.instance}.log",
-            health_url=f"http://{LOOPBACK}:{port}/metrics",
+            health_url=f"http://{LOOPBACK}:{port}/healthz",
         )
 
     def _cloud_program(self) -> Program:
@@ -139,12 +141,12 @@ class Stack:
         )
 
     def _register(self, program: Program, pid: int) -> None:
-        """Let `crash` faults find the process by the name its calls bear."""
-        callers = [program.name]
-        if program.name in plan.ACCOUNTS:
-            callers.append(plan.account(program.name))
-        if program.name != "cloud":
-            for caller in callers:
+        """Let `crash` faults find the process by the names its calls bear."""
+        components = {agent.instance: agent.component for agent in plan.AGENTS}
+        component = components.get(program.name)
+        who = component or program.name
+        if who in plan.ACCOUNTS:
+            for caller in (plan.account(who), f"agent-{component}" if component else who):
                 self.admin.register_process(caller, pid)
 
 
