@@ -45,6 +45,9 @@ def test_only_what_changed_travels_and_the_second_push_is_up_to_date(repo: Repo,
     assert "1 file outside dags/ and plugins/ stays behind" in done.stderr
     assert "Everything up-to-date" in repo.try_git("push", "prod", "main").stderr
     assert repo.git("ls-remote", "prod") == f"{first}\trefs/heads/main"
+    repo.git("update-ref", "-d", "refs/remotes/prod/main")
+    repo.git("fetch", "prod")
+    assert repo.git("rev-parse", "prod/main") == first
 
     second = repo.commit(dags__a="a = 2\n", dags__b=None)
     assert repo.try_git("push", "prod", "main").returncode == 0
