@@ -1,6 +1,6 @@
 """Counts every API call and says which planned fault, if any, befalls it.
 
-A fault is an instruction given to the server, as in Google's storage testbench: clients and product code stay untouched.
+A fault is an instruction given to the server, as in Google's storage testbench: clients and product stay untouched.
 """
 
 from __future__ import annotations
