@@ -54,10 +54,7 @@ def build_tree(root: Root, base: Tree | None, target: Target, folders: tuple[str
             made = _link_files(root.trees / base.name if base else staged, staged, _kept(before, changes), folders)
         is_bulk = len(changes.puts) + len(changes.modes) + len(made) >= MANY_WRITES
         written = lay(staged, changes, target.contents, is_synced=not is_bulk)
-        if is_bulk:
-            sync_filesystem(staged)
-        else:
-            _sync_folders(staged, made)
+        _sync_folders(staged, made, is_bulk=is_bulk)
         tree = _record(target, name, folders, before, written)
         root.publish(staged, tree)
     return tree
@@ -110,7 +107,8 @@ def prepare_spare(root: Root, tree: Tree) -> None:
             return
         staged = root.staging / f"spare-{tree.name}"
         remove_tree(staged)
-        _sync_folders(staged, _link_files(root.trees / tree.name, staged, tree.held(), tree.folders))
+        made = _link_files(root.trees / tree.name, staged, tree.held(), tree.folders)
+        _sync_folders(staged, made, is_bulk=len(made) >= MANY_WRITES)
         staged.rename(root.spares / tree.name)
 
 
@@ -205,7 +203,10 @@ def _link_files(source: Path, into: Path, paths: Iterable[ReleasePath], folders:
     return ["", *made]
 
 
-def _sync_folders(within: Path, folders: Iterable[str]) -> None:
+def _sync_folders(within: Path, folders: Iterable[str], *, is_bulk: bool) -> None:
+    if is_bulk:
+        sync_filesystem(within)
+        return
     for folder in folders:
         sync_folder(within / folder)
 

@@ -68,13 +68,14 @@ def write_new(path: Path, content: bytes, mode: int, *, is_synced: bool = True) 
         return os.fstat(file.fileno())
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """The file holds exactly these bytes afterwards; a reader, or a crash, sees the old or the new ones."""
+def replace_file(path: Path, content: bytes, mode: int = 0o644, *, is_synced: bool = True) -> None:
+    """The file holds exactly these bytes afterwards; a reader, or a kill, sees the old or the new ones."""
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)
-    write_new(aside, content, mode)
+    write_new(aside, content, mode, is_synced=is_synced)
     aside.replace(path)
-    sync_folder(path.parent)
+    if is_synced:
+        sync_folder(path.parent)
 
 
 def replace_link(link: Path, target: str) -> None:

@@ -7,6 +7,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagwarden.errors import DagwardenError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dagwarden.cloud.clients import Cloud
-    from dagwarden.cloud.topics import Incoming, Stream
+    from dagwarden.cloud.topics import Incoming, Stream, Subscription
     from dagwarden.sync.instance import Say
 
 VERIFY_EVERY_S = 3600.0
@@ -151,17 +152,21 @@ class Loop:
         if not self._connect.is_over():
             return
         try:
-            subscription = self._cloud.subscription(self._instance.subscription())
-            subscription.ensure(
+            self._subscription.ensure(
                 self._cloud.settings.notices_topic,
                 notice_filter(self._instance.environment, self._instance.component),
                 expires_after_s=SUBSCRIPTION_EXPIRES_S,
             )
-            self._stream = subscription.stream(self._take_notice)
+            self._stream = self._subscription.stream(self._take_notice)
             self._connect.reset(FIRST_WAIT_S)
         except DagwardenError as error:
             self._connect.lengthen()
             self._say("no notices", severity="WARNING", error=str(error), hint="the ledger is looked at all the same")
+
+    @cached_property
+    def _subscription(self) -> Subscription:
+        """One client for all reconnects: each has a channel of its own."""
+        return self._cloud.subscription(self._instance.subscription())
 
     def _take_notice(self, incoming: Incoming) -> None:
         if not self.agent.take_notice(incoming):

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,29 +22,33 @@ from dagwarden.sync.trees import PINS_MODE, Root, number_of
 
 
 class Pin:
-    """Held until released or until every process that holds it has ended."""
+    """Held until released, until it is forgotten, or until every process that holds it has ended.
+
+    Processes forked meanwhile hold it, too: the file stays until nobody does, and goes when somebody looks (`prune`).
+    """
 
     def __init__(self, path: Path, handle: int) -> None:
         self.path = path
-        self._handle: int | None = handle
+        self._close = weakref.finalize(self, os.close, handle)
 
     def release(self) -> None:
-        """The tree may go, as far as this holder is concerned."""
-        if self._handle is not None:
-            with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
-            os.close(self._handle)
-            self._handle = None
+        """The tree may go, as far as this process is concerned."""
+        self._close()
 
 
-def pin(root: Root, number: ReleaseNumber, holder: str) -> Pin:
-    """Trees of this release that are in place now stay until the pin is released.
+def pin(root: Root, name: str, holder: str) -> Pin | None:
+    """The tree of this name, and every other of its release, stays until the pin is released.
+
+    Returns:
+        None when there is no such tree (any more).
 
     Raises:
         OSError: the pins folder cannot be written (e.g. a read-only mount).
     """
     with _gate(root, fcntl.LOCK_SH):
-        folder = root.pins / f"{number:010d}"
+        if not (root.trees / name).is_dir():
+            return None
+        folder = _folder(root, number_of(name) or NO_RELEASE)
         make_folder(folder, PINS_MODE)
         path = folder / f"{holder}-{secrets.token_hex(6)}"
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDONLY | os.O_CLOEXEC, 0o644)
@@ -76,7 +81,7 @@ def prune(root: Root, *, keep: int, keep_s: float, now_s: float) -> list[Path]:
 
 def is_pinned(root: Root, number: ReleaseNumber) -> bool:
     """Whether anybody alive uses a tree of this release; pins of the dead are taken away."""
-    folder = root.pins / f"{number:010d}"
+    folder = _folder(root, number)
     if not folder.is_dir():
         return False
     held = [path for path in folder.iterdir() if _is_held(path)]
@@ -84,6 +89,10 @@ def is_pinned(root: Root, number: ReleaseNumber) -> bool:
         with contextlib.suppress(OSError):  # somebody who may not take the gate pinned it just now
             folder.rmdir()
     return bool(held)
+
+
+def _folder(root: Root, number: ReleaseNumber) -> Path:
+    return root.pins / f"{number:010d}"
 
 
 def _is_held(path: Path) -> bool:

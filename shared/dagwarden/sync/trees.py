@@ -128,7 +128,7 @@ class Root:
         """The name of the tree that `current` shows; None before the first release."""
         try:
             return Path(self.current.readlink()).name
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError:
             return None
 
     def current_tree(self) -> Tree | None:
@@ -169,13 +169,18 @@ class Root:
             owner: who locks it, for the message another agent gives.
 
         Raises:
-            InvalidInput: the path is no folder, or holds another environment's trees.
+            InvalidInput: the path is no folder, holds another environment's trees, or a `current` that is no link.
             AlreadyExists: another agent works here.
             AccessDenied: the folder cannot be written.
         """
         with on_disk("open root", self.path):
             if self.path.exists() and not self.path.is_dir():
                 raise InvalidInput("is no folder", operation="open root", subject=str(self.path), hint="choose another")
+            if self.current.exists() and not self.current.is_symlink():
+                hint = "move it away: the agent shows its releases under this name"
+                raise InvalidInput(
+                    "is no link of the agent's", operation="open root", subject=str(self.current), hint=hint
+                )
             make_folder(self.path)
             self._take_lock(owner)
             self._check_owner(environment)
@@ -193,7 +198,7 @@ class Root:
             self._lock = None
 
     def write_record(self, tree: Tree) -> None:
-        """The tree's record is on disk afterwards."""
+        """The tree's record is there afterwards."""
         replace_file(self._record_path(tree.name), encode(tree))
 
     def publish(self, staged: Path, tree: Tree) -> None:
@@ -211,8 +216,8 @@ class Root:
             os.utime(self._record_path(before), (now.timestamp(), now.timestamp()))
 
     def write_state(self, state: State) -> None:
-        """state.json says this afterwards."""
-        replace_file(self.path / "state.json", encode(state))
+        """state.json says this afterwards. Not flushed: what the power takes with it follows from `current`."""
+        replace_file(self.path / "state.json", encode(state), is_synced=False)
 
     def unused_name(self, number: ReleaseNumber, digest: Digest) -> str:
         """A folder name for the release that no tree has: a healed tree stands beside the damaged one."""

@@ -164,6 +164,31 @@ def test_a_second_agent_on_one_root_is_refused(world: World, start: Start) -> No
     assert first.is_running()
 
 
+def test_folders_can_be_chosen_and_bytes_verified_at_start(world: World, start: Start) -> None:
+    world.release({"dags/a.py": b"1", "plugins/p.py": b"p"})
+    worker = start(Component.WORKER, "--folders", "plugins")
+    assert worker.shown() == (1, {"plugins/p.py": b"p"})
+    assert worker.end() == 0
+    worker = start(Component.WORKER, "--folders", "dags, plugins", "--verify", root=worker.root.path.name)
+    assert worker.shown() == (1, world.trees[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "said"),
+    [
+        (("--folders", "logs"), {}, "'logs' is no folder of a release"),
+        (("--instance", "a/b"), {}, "'a/b' is no instance name"),
+        ((), {"ledger_bucket": ""}, "DAGWARDEN_LEDGER_BUCKET is not set"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(
+    world: World, start: Start, arguments: tuple[str, ...], more: dict[str, str], said: str
+) -> None:
+    worker = start(Component.WORKER, *arguments, is_ready=False, **more)
+    assert worker.wait() == 2
+    assert said in " ".join(worker.text().split())
+
+
 def test_health_and_metrics_are_served(world: World, start: Start) -> None:
     world.release({"dags/a.py": b"1"})
     worker = start(Component.WORKER, "--port", "0", retry_deadline_s=0.2, reconcile_every_s=0.5)

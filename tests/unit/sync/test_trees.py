@@ -98,7 +98,9 @@ def test_a_torn_record_makes_the_tree_unknown_not_wrong(tmp_path: Path) -> None:
 def test_former_trees_are_kept_by_number_by_age_and_by_pin(tmp_path: Path) -> None:
     root = open_root(tmp_path)
     trees = grow(root, Chain(), 6)
-    held = pin(root, trees[0].number, "task")
+    held = pin(root, trees[0].name, "task")
+    assert held is not None
+    assert pin(root, "0000000099-abc", "task") is None
     later_s = NOW.timestamp() + 100
     assert not prune(root, keep=1, keep_s=101, now_s=later_s)
     gone = prune(root, keep=1, keep_s=100, now_s=later_s)
@@ -113,18 +115,18 @@ def test_former_trees_are_kept_by_number_by_age_and_by_pin(tmp_path: Path) -> No
 
 def test_the_pin_of_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     root = open_root(tmp_path)
-    grow(root, Chain(), 2)
+    first, _ = grow(root, Chain(), 2)
     code = """
 import sys
 from pathlib import Path
 from dagwarden.sync.pins import pin
 from dagwarden.sync.trees import Root
-kept = pin(Root(Path(sys.argv[1])), 1, "task")
+kept = pin(Root(Path(sys.argv[1])), sys.argv[2], "task")
 print("pinned", flush=True)
 sys.stdin.read()
 """
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, str(tmp_path), first.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert holder.stdin is not None
     assert holder.stdout is not None
