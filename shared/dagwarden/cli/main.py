@@ -104,15 +104,19 @@ def make_command() -> Any:
     return typer.main.get_command(app)
 
 
-def _dagwarden(
-    version: bool = typer.Option(False, "--version", help="Print the version and go.", is_eager=True),
-) -> None:
-    """The guarded way from git push to a running Airflow DAG."""
-    if version:
-        from importlib.metadata import version as read_version
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
 
-        typer.echo(f"dagwarden {read_version('dagwarden')}")
+        typer.echo(f"dagwarden {version('dagwarden')}")
         raise typer.Exit
+
+
+_VERSION = typer.Option(False, "--version", help="Print the version and go.", callback=_print_version, is_eager=True)
+
+
+def _dagwarden(version: bool = _VERSION) -> None:
+    """The guarded way from git push to a running Airflow DAG."""
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,25 @@ def print_line(text: str = "", style: str = "") -> None:
         return
     sys.stdout.write(clean(text, keep_lines=True) + "\n")
     sys.stdout.flush()
+
+
+def print_painted(line: str) -> None:
+    """One line that was cleaned and painted by who made it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def is_coloured() -> bool:
+    """Whether standard output shows colours.
+
+    Source: no-color.org.
+    """
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def clear_screen() -> None:
+    """The terminal is empty, the cursor at its top."""
+    _console().clear()
 
 
 def print_error(error: DagwardenError) -> None:

@@ -205,7 +205,7 @@ def _incoming(message: Message) -> Incoming:
         id=message.message_id,
         data=message.data,
         attributes=dict(message.attributes),
-        published_at=message.publish_time,
+        published_at=_to_datetime(message.publish_time),
         delivery_attempt=message.delivery_attempt,
     )
 
@@ -217,6 +217,11 @@ def _received(received: Any) -> Incoming:
         id=message.message_id,
         data=message.data,
         attributes=dict(attributes),
-        published_at=message.publish_time,
+        published_at=_to_datetime(message.publish_time),
         delivery_attempt=received.delivery_attempt or None,
     )
+
+
+def _to_datetime(moment: dt.datetime) -> dt.datetime:
+    """The same moment as a plain datetime: the client's own subclass cannot be encoded."""
+    return dt.datetime.combine(moment.date(), moment.time(), dt.UTC)

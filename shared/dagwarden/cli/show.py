@@ -1,0 +1,75 @@
+"""`dagwarden show`: one release, whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dagwarden.cli.log import summarize
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.output import format_time, print_facts, print_json, print_line, print_table
+from dagwarden.errors import NotFound
+from dagwarden.names import ReleaseNumber
+
+if TYPE_CHECKING:
+    from dagwarden.ledger.release import SignedRelease
+
+ReleaseArgument = Annotated[int | None, typer.Argument(min=1, help="Release number; the newest where not given.")]
+
+
+def show(release: ReleaseArgument = None, environment: EnvironmentOption = None, as_json: JsonOption = False) -> None:
+    """Show one release: who pushed it, why it was allowed, and every file it changed."""
+    from dagwarden.ledger.read import Ledger
+
+    connection = connect(environment, *READS)
+    ledger = Ledger(connection.cloud)
+    number = ReleaseNumber(release) if release else ledger.find_head_number(connection.environment)
+    if not number:
+        raise NotFound(f"{connection.environment} has no release yet", operation="show release")
+    signed = ledger.read(connection.environment, number)
+    if as_json:
+        print_json(summarize(signed))
+        return
+    _print_facts(signed)
+    print_line()
+    _print_changes(signed)
+
+
+def _print_facts(signed: SignedRelease) -> None:
+    release = signed.release
+    who = f"{release.principal.name} ({release.principal.attested_by or 'unattested'})"
+    print_facts(
+        (
+            ("release", f"{release.environment}/{release.number}"),
+            ("digest", signed.digest),
+            ("parent", release.parent),
+            ("tree", release.tree),
+            ("push", release.push_id),
+            ("pushed by", who),
+            ("pushed", format_time(release.pushed_at)),
+            ("committed", format_time(release.committed_at)),
+            ("source", release.source),
+            ("commit", release.head_commit),
+            ("base", release.base_commit),
+            ("ref", release.ref),
+            ("authors", ", ".join(release.authors)),
+            ("rollback to", release.rollback_to),
+            ("forced", "yes" if release.forced else ""),
+            ("warnings", release.warnings or ""),
+            ("policy", release.policy_digest),
+            ("message", release.message),
+        )
+    )
+
+
+def _print_changes(signed: SignedRelease) -> None:
+    from dagwarden.ledger.release import PutFile
+
+    rows = [
+        ("put", change.path, change.size_bytes, change.mode, change.sha256[:12])
+        if isinstance(change, PutFile)
+        else ("delete", change.path, "", "", "")
+        for change in signed.release.changes
+    ]
+    print_table(("do", "path", "bytes", "mode", "sha256"), rows)

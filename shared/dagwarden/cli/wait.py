@@ -1,0 +1,48 @@
+"""`dagwarden wait`: until a release is everywhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.output import print_json, print_line
+from dagwarden.cli.show import ReleaseArgument
+from dagwarden.cli.status import look, to_json
+from dagwarden.names import Component
+
+FIRST_LOOK_S = 0.1
+LONGEST_LOOK_S = 2.0
+
+
+def wait(
+    release: ReleaseArgument = None,
+    environment: EnvironmentOption = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.0, help="Seconds to wait at most.")] = 60.0,
+    expect: Annotated[
+        list[Component] | None,
+        typer.Option("--expect", help="A component that must be there, may be repeated.", metavar="COMPONENT"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Wait until every instance that is alive runs a release (or a later one).
+
+    Exit code 1 when that is not so within the timeout; what is missing is named. The newest release at the start is
+    waited for where none is given.
+    """
+    connection = connect(environment, *READS)
+    deadline = time.monotonic() + timeout
+    pause_s = FIRST_LOOK_S
+    convergence, _ = look(connection, release, expect or ())
+    while not convergence.is_complete and time.monotonic() + pause_s < deadline:
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, LONGEST_LOOK_S)
+        convergence, _ = look(connection, convergence.release, expect or ())
+    if as_json:
+        print_json(to_json(convergence))
+    else:
+        print_line(convergence.describe(), "bold green" if convergence.is_complete else "bold yellow")
+    if not convergence.is_complete:
+        raise typer.Exit(1)
