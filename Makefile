@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/boot/bin/uv)
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install demo up down test lint format types bench lock docs clean
+.PHONY: help install demo up down test lint format types bench lock upgrade docs clean
 
 help: ## list the chores
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +32,7 @@ down: ## stop what `make up` started
 	$(BIN)/dagwarden local down
 
 test: install ## run every test, on the local cloud, loopback only
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: install ## ruff, mypy --strict, ast-grep test
 	$(BIN)/ruff check .
@@ -45,9 +45,14 @@ format: install ## rewrite the code as ruff formats it
 bench: install ## measure; writes tests/benchmarks/results.md and results.json
 	$(BIN)/python -m tests.benchmarks
 
-lock: ## write requirements.txt anew from pyproject.toml
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --extra dev --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --python-version 3.11 -q --upgrade -o requirements.txt
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --extra dev --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements.txt
+
+lock: ## bring requirements.txt in step with pyproject.toml, keeping the versions it has
+	$(COMPILE)
+
+upgrade: ## write requirements.txt anew with the newest versions
+	$(COMPILE) --upgrade
 
 clean: ## remove what the chores made
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info shared/*.egg-info
