@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from localcloud.pubsub.backlog import Backlog, Lease, Room
 from localcloud.pubsub.resources import RetryPolicy
 from localcloud.pubsub.store import Waiting
 
 HOLDERS = st.sampled_from([1, 2, 3])
+KEYS = st.sampled_from(["", "", "a", "b"])
+PICKS = st.integers(0, 1000)
 RUNS = st.sampled_from([1, 9])
 DEADLINE_S = 10.0
+SETTINGS = settings(max_examples=150, deadline=None)
 
 
 class BacklogMachine(RuleBasedStateMachine):
-    """Publishes, takes, answers and lets time pass; a model keeps what is due and what each key has shown."""
-
-    leases = Bundle("leases")
+    """Publishes, takes, answers and lets time pass; the model is the set of what is due."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,29 +28,32 @@ class BacklogMachine(RuleBasedStateMachine):
         self.backlog = Backlog("7-0123abcd", is_ordered=True, retry=self.retry(), is_strict=False)
         self.due: set[int] = set()
         self.keys: dict[int, str] = {}
-        self.shown: dict[str, int] = {}
+        self.given: list[Lease] = []
 
     def retry(self) -> RetryPolicy | None:
         return None
 
-    @rule(key=st.sampled_from(["", "", "a", "b"]), size=st.integers(1, 50))
+    @initialize(keys=st.lists(KEYS, min_size=4, max_size=12))
+    def begin(self, keys: list[str]) -> None:
+        for key in keys:
+            self.publish(key, 10)
+
+    @rule(key=KEYS, size=st.integers(1, 50))
     def publish(self, key: str, size: int) -> None:
         self.backlog.add([Waiting(self.next_id, key, size, 0)])
         self.due.add(self.next_id)
         self.keys[self.next_id] = key
         self.next_id += 1
 
-    @rule(
-        target=leases, holder=HOLDERS, messages=st.integers(1, 5), size=st.integers(1, 120), run=st.sampled_from([1, 9])
-    )
-    def take(self, holder: int, messages: int, size: int, run: int) -> object:
+    @rule(holder=HOLDERS, messages=st.integers(1, 5), size=st.integers(1, 120), run=RUNS)
+    def take(self, holder: int, messages: int, size: int, run: int) -> None:
         taken = self.backlog.take(holder, Room(messages, size, run), self.now, DEADLINE_S)
         assert len(taken) <= messages
         assert len(taken) <= 1 or sum(lease.entry.size_bytes for lease in taken) <= size
         for lease in taken:
             assert lease.entry.message_id in self.due
             self.check_order(lease)
-        return multiple(*taken)
+        self.given += taken
 
     def check_order(self, lease: Lease) -> None:
         """A key never shows a message while an earlier one of it was neither shown nor is done."""
@@ -65,29 +70,44 @@ class BacklogMachine(RuleBasedStateMachine):
     def live(self) -> list[Lease]:
         return list({id(lease): lease for lease in self.backlog._leases.values()}.values())
 
-    @rule(lease=consumes(leases))
-    def ack(self, lease: Lease) -> None:
-        done, _ = self.backlog.ack(lease.ack_ids or ["7-0123abcd-1-999999"])
-        self.due -= set(done)
-
-    @rule(lease=leases)
-    def ack_late(self, lease: Lease) -> None:
-        """With an ack id that may have expired: good for messages without a key only."""
-        was_current = lease.entry.lease is lease
+    @precondition(lambda self: self.live())
+    @rule(pick=PICKS)
+    def ack(self, pick: int) -> None:
+        lease = self.live()[pick % len(self.live())]
         done, stale = self.backlog.ack(lease.ack_ids)
-        if stale and self.keys[lease.entry.message_id] and not was_current:
-            assert not done
+        assert not stale
         self.due -= set(done)
 
-    @rule(lease=consumes(leases))
-    def nack(self, lease: Lease) -> None:
-        before = lease.entry.failures
-        failed, stale = self.backlog.nack(lease.ack_ids[:1], self.now)
-        assert [entry.failures for entry in failed] == ([] if stale else [before + 1])
+    @precondition(lambda self: self.given)
+    @rule(pick=PICKS)
+    def ack_late(self, pick: int) -> None:
+        """With an ack id that may have expired: good for messages without a key only."""
+        lease = self.given[pick % len(self.given)]
+        is_current = lease.entry.lease is lease
+        done, _ = self.backlog.ack(lease.ack_ids)
+        assert is_current or not done or not self.keys[lease.entry.message_id]
+        self.due -= set(done)
 
-    @rule(lease=leases, seconds=st.sampled_from([1.0, 5.0, 600.0]))
-    def extend(self, lease: Lease, seconds: float) -> None:
-        self.backlog.extend(lease.ack_ids, self.now, seconds)
+    @precondition(lambda self: self.live())
+    @rule(pick=PICKS)
+    def nack(self, pick: int) -> None:
+        lease = self.live()[pick % len(self.live())]
+        before = lease.entry.failures
+        [failed], stale = self.backlog.nack(lease.ack_ids[:1], self.now)
+        assert (failed.failures, stale) == (before + 1, [])
+
+    @precondition(lambda self: self.given)
+    @rule(pick=PICKS)
+    def nack_late(self, pick: int) -> None:
+        lease = self.given[pick % len(self.given)]
+        failed, stale = self.backlog.nack(lease.ack_ids[:1], self.now)
+        assert len(failed) + len(stale) == 1
+
+    @precondition(lambda self: self.live())
+    @rule(pick=PICKS, seconds=st.sampled_from([1.0, 5.0, 600.0]))
+    def extend(self, pick: int, seconds: float) -> None:
+        lease = self.live()[pick % len(self.live())]
+        assert self.backlog.extend(lease.ack_ids, self.now, seconds) == []
 
     @rule(seconds=st.sampled_from([0.5, 5.0, 11.0, 700.0]))
     def wait(self, seconds: float) -> None:
@@ -141,5 +161,9 @@ class RetryingMachine(BacklogMachine):
         return RetryPolicy(min_s=1.0, max_s=30.0)
 
 
-TestBacklog = BacklogMachine.TestCase
-TestBacklogWithRetries = RetryingMachine.TestCase
+class TestBacklog(BacklogMachine.TestCase):
+    settings = SETTINGS
+
+
+class TestBacklogWithRetries(RetryingMachine.TestCase):
+    settings = SETTINGS
