@@ -91,6 +91,7 @@ class Bucket:
         """Create the object unless its name is taken: exactly one of all who try wins.
 
         The client retries by itself, so a 412 may be one's own success: the attempt's id in custom metadata tells.
+        Who may create and not delete is told 403 instead of 412 where an object stands: that is told apart as well.
 
         Args:
             attempt: random id of this attempt.
@@ -104,7 +105,7 @@ class Bucket:
             info = self.write(
                 name, content, generation=0, content_type=content_type, metadata={**(metadata or {}), ATTEMPT: attempt}
             )
-        except errors.PreconditionFailed:
+        except (errors.PreconditionFailed, errors.AccessDenied):
             standing = self.stat(name)
             if standing is None:
                 raise
