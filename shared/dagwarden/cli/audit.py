@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-COLUMNS = ("when", "kind", "outcome", "who", "what", "why")
+COLUMNS = ("when", "kind", "outcome", "release", "who", "what", "why")
+_LONG_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _WHEN = "e.g. 30m, 2h, 7d, or 2026-11-22T16:00Z"
 
 SinceOption = Annotated[str | None, typer.Option("--since", help=f"From then on: {_WHEN}.", show_default=False)]
@@ -65,7 +66,8 @@ def audit(
         kind=kind,
         principal=principal,
     )
-    entries = list(read_entries(Cloud(settings).audit_log, query, newest_first=True, limit=limit))[::-1]
+    newest = read_entries(Cloud(settings).audit_log, query, newest_first=True, limit=limit)
+    entries = sorted(newest, key=_order)
     _print(entries, query, is_cut=len(entries) == limit, as_json=as_json)
 
 
@@ -82,15 +84,21 @@ def _print(entries: list[AuditEntry], query: AuditQuery, *, is_cut: bool, as_jso
 
 
 def _row(entry: AuditEntry) -> tuple[object, ...]:
-    number = f" (release {entry.release})" if entry.release is not None else ""
+    what = f"{entry.what.action} {entry.what.resource}"
     return (
         format_time(entry.when.occurred_at),
         entry.kind,
         entry.outcome,
+        "" if entry.release is None else entry.release,
         entry.who.name,
-        f"{entry.what.action} {entry.what.resource}{number}",
+        _LONG_DIGEST.sub(r"\1…", what),
         entry.why.reason,
     )
+
+
+def _order(entry: AuditEntry) -> tuple[dt.datetime, dt.datetime]:
+    """As it happened; what happened at one moment, as it was recorded."""
+    return entry.when.occurred_at, entry.when.recorded_at or entry.when.occurred_at
 
 
 def parse_moment(text: str, now: dt.datetime) -> dt.datetime:

@@ -94,6 +94,7 @@ def load_verb(verb: Verb) -> Any:
         found = app
     command: Any = typer.main.get_command(found)
     command.name = verb.name
+    command.params = [each for each in command.params if each.name not in ("install_completion", "show_completion")]
     return command
 
 

@@ -10,7 +10,7 @@ from dagwarden.cli.log import summarize
 from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import format_time, print_facts, print_json, print_line, print_table
 from dagwarden.errors import NotFound
-from dagwarden.names import ReleaseNumber
+from dagwarden.names import EnvironmentName, ReleaseNumber
 
 if TYPE_CHECKING:
     from dagwarden.ledger.release import SignedRelease
@@ -24,16 +24,28 @@ def show(release: ReleaseArgument = None, environment: EnvironmentOption = None,
 
     connection = connect(environment, *READS)
     ledger = Ledger(connection.cloud)
-    number = ReleaseNumber(release) if release else ledger.find_head_number(connection.environment)
-    if not number:
-        raise NotFound(f"{connection.environment} has no release yet", operation="show release")
-    signed = ledger.read(connection.environment, number)
+    head = ledger.find_head_number(connection.environment)
+    check_release(connection.environment, head, release)
+    signed = ledger.read(connection.environment, ReleaseNumber(release or head))
     if as_json:
         print_json(summarize(signed))
         return
     _print_facts(signed)
     print_line()
     _print_changes(signed)
+
+
+def check_release(environment: EnvironmentName, head: ReleaseNumber, *releases: int | None) -> None:
+    """Nothing happens when there is a release, and those asked for are among them.
+
+    Raises:
+        NotFound: there is none, or not that one.
+    """
+    if not head:
+        raise NotFound(f"{environment} has no release yet")
+    for release in releases:
+        if release is not None and release > head:
+            raise NotFound(f"{environment} has no release {release}; the newest is {head}")
 
 
 def _print_facts(signed: SignedRelease) -> None:
