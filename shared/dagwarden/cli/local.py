@@ -59,7 +59,9 @@ def down(folder: FolderOption = DEFAULT_FOLDER) -> None:
 @app.command("env")
 def env(
     folder: FolderOption = DEFAULT_FOLDER,
-    who: Annotated[str, typer.Option("--as", help="Account to act as: ada, who may push.")] = "ada",
+    who: Annotated[
+        str, typer.Option("--as", help="Account to act as: ada, who may push; ops, the platform team.")
+    ] = "ada",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what to set to speak to the local stack: eval "$(dagwarden local env)"."""

@@ -34,8 +34,8 @@ def account(name: str) -> str:
     return f"{name}-sa@{PROJECT}.iam.gserviceaccount.com"
 
 
-ACCOUNTS = ("gate", "notify", "mirror", "record", "scheduler", "worker", "webserver", "ada")
-"""One for each function, one for each component that runs an agent, and Ada, who pushes."""
+ACCOUNTS = ("gate", "notify", "mirror", "record", "scheduler", "worker", "webserver", "ada", "ops")
+"""One for each function, one for each component that runs an agent, Ada, who pushes, and the platform team."""
 
 OBJECTS_UNDER = 'resource.name.startsWith("projects/_/buckets/{bucket}/objects/{prefix}")'
 
@@ -89,6 +89,14 @@ GRANTS: tuple[Grant, ...] = (
     Grant("ada", "roles/storage.objectViewer", ENVIRONMENT_BUCKET),
     Grant("ada", "roles/logging.viewer"),
     Grant("ada", "roles/iam.serviceAccountTokenCreator", on_account="ada"),
+    *(Grant("ops", "roles/storage.objectViewer", bucket) for bucket in (INBOX, LEDGER, STORE, ENVIRONMENT_BUCKET)),
+    Grant("ops", "roles/storage.objectUser", STORE, f"{ENVIRONMENT}/policy.yaml"),
+    Grant("ops", "roles/storage.objectUser", STORE, f"{ENVIRONMENT}/environment.yaml"),
+    Grant("ops", "roles/storage.objectCreator", INBOX),
+    Grant("ops", "roles/pubsub.editor"),
+    Grant("ops", "roles/logging.viewer"),
+    Grant("ops", "roles/logging.logWriter"),
+    Grant("ops", "roles/iam.serviceAccountTokenCreator", on_account="ops"),
 )
 """Who may do what: the least each needs."""
 
