@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import google.auth.exceptions
 import requests
 from google.api_core import exceptions as api
+from google.resumable_media import common as media
 
 from dagwarden import errors
 
@@ -30,10 +31,11 @@ MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
     (api.GoogleAPICallError, errors.Unavailable),
     (api.GoogleAPIError, errors.Unavailable),
     (google.auth.exceptions.TransportError, errors.Unavailable),
+    (google.auth.exceptions.TimeoutError, errors.Unavailable),
     (google.auth.exceptions.RefreshError, errors.AccessDenied),
     (google.auth.exceptions.GoogleAuthError, errors.AccessDenied),
-    (requests.exceptions.ConnectionError, errors.Unavailable),
-    (requests.exceptions.Timeout, errors.Unavailable),
+    (media.DataCorruption, errors.Unavailable),
+    (media.InvalidResponse, errors.Unavailable),
     (requests.exceptions.RequestException, errors.Unavailable),
     (ConnectionError, errors.Unavailable),
     (TimeoutError, errors.Unavailable),
@@ -50,6 +52,8 @@ def to_error(error: Exception, operation: str, subject: str) -> errors.Dagwarden
     """Our error for a foreign one; None when it is no exception of Google's clients (then it is a defect of ours)."""
     for foreign, ours in MAPPING:
         if isinstance(error, foreign):
+            if getattr(error, "retryable", False):  # google-auth's word for what may pass
+                ours = errors.Unavailable
             text = getattr(error, "message", None) or str(error) or type(error).__name__
             return ours(str(text)[:500], operation=operation, subject=subject, hint=HINTS.get(ours, ""))
     return None
