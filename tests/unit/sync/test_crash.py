@@ -18,8 +18,8 @@ import pytest
 
 from dagwarden.sync.check import find_damage
 from dagwarden.sync.trees import Root
+from tests.unit.sync.bench import Bench
 from tests.unit.sync.memory import Chain, MemoryCloud
-from tests.unit.sync.test_agent import Bench
 
 DISK_EVENTS = frozenset(
     {"open", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.utime"}
