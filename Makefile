@@ -2,13 +2,14 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTHON ?= python3.11
+# The lock is made for this Python; uv fetches it where the machine has none.
+PYTHON ?= 3.11
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/boot/bin/uv)
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install demo up down test lint format types bench lock upgrade docs clean
+.PHONY: help install demo up down test lint format types bench lock upgrade docs package clean
 
 help: ## list the chores
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +17,7 @@ help: ## list the chores
 install: $(VENV)/installed ## make .venv from the locked requirements.txt
 
 $(VENV)/installed: requirements.txt pyproject.toml
-	@command -v uv >/dev/null 2>&1 || { $(PYTHON) -m venv $(VENV)/boot && $(VENV)/boot/bin/pip install -q uv; }
+	@command -v uv >/dev/null || { python3 -m venv $(VENV)/boot && $(VENV)/boot/bin/python -m pip install -q uv; }
 	$(UV) venv -q --allow-existing --python $(PYTHON) $(VENV)
 	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
@@ -38,12 +39,20 @@ lint: install ## ruff, mypy --strict, ast-grep test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --explicit-package-bases functions infra/ci
+	$(BIN)/ast-grep test --config tests/rules/sgconfig.yml --skip-snapshot-tests
 
 format: install ## rewrite the code as ruff formats it
 	$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
 bench: install ## measure; writes tests/benchmarks/results.md and results.json
 	$(BIN)/python -m tests.benchmarks
+
+docs: install ## write the generated parts of README.md and docs/ anew
+	$(BIN)/python -m tests.whole_repo.generate
+
+package: install ## pack each function for Cloud Run functions, in dist/functions/
+	$(BIN)/python -m infra.ci.package
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --extra dev --generate-hashes \
   --no-emit-index-url --no-emit-find-links --python-version 3.11 -q -o requirements.txt

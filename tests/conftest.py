@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import ipaddress
 import itertools
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,42 @@ from dagwarden.wire import digest, md5_hex
 from localcloud.testing import RunningCloud, running_cloud
 
 PUSHED_AT = dt.datetime(2026, 11, 22, 16, 0, tzinfo=dt.UTC)
+
+LEFT: list[str] = []
+"""What the running test tried to reach beyond this machine."""
+
+
+def refuse_to_leave(event: str, arguments: tuple[object, ...]) -> None:
+    """Audit hook: connects and look-ups go to loopback or fail, here and (if that is swallowed) at the test's end."""
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[0]
+    elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    if not is_loopback(host):
+        LEFT.append(f"{event} {host}")
+        raise RuntimeError(f"a test tried to leave the machine: {event} {host}")
+
+
+def is_loopback(host: object) -> bool:
+    """Whether a host is this machine (no host at all is: that is how one listens)."""
+    name = host.decode() if isinstance(host, bytes) else str(host or "localhost")
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+sys.addaudithook(refuse_to_leave)
+
+
+@pytest.fixture(autouse=True)
+def _stays_on_this_machine() -> Iterator[None]:
+    LEFT.clear()
+    yield
+    assert not LEFT, "a test tried to leave the machine"
 
 
 @pytest.fixture(scope="session")
