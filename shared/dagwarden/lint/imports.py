@@ -1,0 +1,288 @@
+"""What one file imports, and what others can import from it."""
+
+from __future__ import annotations
+
+import ast
+import enum
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+
+import msgspec
+
+from dagwarden.lint.import_time import (
+    FunctionNode,
+    find_import_time_functions,
+    is_main_guard,
+    is_typing_guard,
+    walk_now,
+)
+from dagwarden.lint.libraries import is_library
+from dagwarden.lint.suppress import read_suppressions
+
+STAR = "*"
+ROOTS = ("dags", "plugins")
+"""The folders Airflow puts on sys.path, by their place in a release.
+
+Source: `airflow/settings.py` prepare_syspath_for_config_and_plugins, `airflow/dag_processing/dagbag.py` BundleDagBag.
+"""
+
+_OPEN_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__path__")
+"""A module with one of these may have names that its text does not show."""
+
+_INDENTED_IMPORT = re.compile(r"^[ \t]+(from|import)\b|\bimport_module\(", re.MULTILINE)
+"""Without one, it is no matter which functions run at import."""
+
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+
+
+class When(enum.IntEnum):
+    """When an import runs."""
+
+    IMPORT = 0
+    """As the file is imported."""
+    CALL = 1
+    """When a function is called."""
+    GUARDED = 2
+    """Inside a `try` whose handlers take an ImportError, or inside such a handler."""
+    NEVER = 3
+    """Under TYPE_CHECKING or `__name__ == "__main__"`."""
+
+
+class Import(msgspec.Struct, frozen=True, gc=False):
+    """One name imported: `import module`, or `from module import name`."""
+
+    module: str
+    """Dotted, from the root; a relative one is resolved."""
+    name: str
+    """Empty for the module alone, `*` for all."""
+    line: int
+    column: int
+    when: When
+    is_relative: bool = False
+    allowed: dict[str, str] = {}
+    """Rule -> the reason why it is suppressed here."""
+
+
+class FileImports(msgspec.Struct, frozen=True, gc=False):
+    """What the import graph keeps of a file: a kilobyte or two."""
+
+    imports: tuple[Import, ...]
+    """Of names that may be in the tree: those of well-known libraries are left out."""
+    names: frozenset[str] | None
+    """What the module's top level binds; None when its text does not tell."""
+    mentions: frozenset[str]
+    """Every dotted name whose change can change this file: modules, the packages they lie in, names taken from them."""
+
+
+UNREADABLE = FileImports((), None, frozenset())
+"""Of a file that does not compile: another rule says so."""
+
+
+def module_name(path: str, roots: tuple[str, ...] = ROOTS) -> str:
+    """The dotted name under which a file or folder can be imported; empty when it lies outside the roots.
+
+    >>> module_name("dags/common/gcp.py"), module_name("plugins/helpers/__init__.py"), module_name("data/a.py")
+    ('common.gcp', 'helpers', '')
+    """
+    for root in roots:
+        if not root or path.startswith(f"{root}/"):
+            inner = path[len(root) + 1 :] if root else path
+            return inner.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return ""
+
+
+def read_imports(path: str, content: bytes, *, roots: tuple[str, ...] = ROOTS) -> FileImports:
+    """Read one Python file; `UNREADABLE` when it does not compile."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return UNREADABLE
+    text = content.decode("utf-8", "replace")
+    at_import = find_import_time_functions(tree) if _INDENTED_IMPORT.search(text) else frozenset()
+    reader = _Reader(_find_package(path, roots), at_import, "import_module(" in text)
+    reader.read(tree.body, When.IMPORT, is_module=True)
+    is_open = reader.is_open or any(word in text for word in _OPEN_WORDS)
+    if ":=" in text:
+        reader.names.update(node.target.id for node in ast.walk(tree) if isinstance(node, ast.NamedExpr))
+    if "global " in text:
+        reader.names.update(name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names)
+    imports = tuple(_add_suppressions(reader.imports, text))
+    return FileImports(
+        imports=imports,
+        names=None if is_open else frozenset(map(sys.intern, reader.names)),
+        mentions=frozenset(name for each in imports for name in _list_mentions(each)),
+    )
+
+
+def _find_package(path: str, roots: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The parts of the package a file lies in, none for a root itself; None outside the roots."""
+    if not module_name(path, roots):
+        return None
+    folder = path.rpartition("/")[0]
+    return tuple(part for part in module_name(folder, roots).split(".") if part)
+
+
+def _list_mentions(found: Import) -> Iterator[str]:
+    parts = found.module.split(".")
+    for count in range(1, len(parts) + 1):
+        yield sys.intern(".".join(parts[:count]))
+    if found.name not in ("", STAR):
+        yield sys.intern(f"{found.module}.{found.name}")
+
+
+def _add_suppressions(imports: list[Import], text: str) -> Iterator[Import]:
+    if "dagwarden:" not in text:
+        yield from imports
+        return
+    allowed: dict[int, dict[str, str]] = {}
+    for each in read_suppressions(text.replace("\r\n", "\n").replace("\r", "\n")):
+        if each.reason:
+            allowed.setdefault(each.target, {}).update(dict.fromkeys(each.rules, each.reason))
+    for found in imports:
+        yield msgspec.structs.replace(found, allowed=allowed.get(found.line, {}))
+
+
+class _Reader:
+    """Walks the statements of a file, and of its expressions only those that can import."""
+
+    def __init__(self, package: tuple[str, ...] | None, at_import: frozenset[FunctionNode], reads_calls: bool) -> None:
+        self.imports: list[Import] = []
+        self.names: set[str] = set()
+        self.is_open = False
+        self._package = package
+        self._at_import = at_import
+        self._reads_calls = reads_calls
+
+    def read(self, body: list[ast.stmt], when: When, *, is_module: bool) -> None:
+        """Read statements that run at `when`; those of the module's own scope bind its names."""
+        for statement in body:
+            if is_module:
+                self._bind(statement)
+            if self._reads_calls:
+                self._read_calls(statement, when)
+            self._read_statement(statement, when, is_module)
+
+    def _read_statement(self, statement: ast.stmt, when: When, is_module: bool) -> None:
+        match statement:
+            case ast.Import() | ast.ImportFrom():
+                self._read_import(statement, when)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                runs_now = when is When.IMPORT and statement in self._at_import
+                self.read(statement.body, when if runs_now else max(when, When.CALL), is_module=False)
+            case ast.ClassDef():
+                self.read(statement.body, when, is_module=False)
+            case ast.If():
+                never = is_typing_guard(statement.test) or is_main_guard(statement.test)
+                self.read(statement.body, When.NEVER if never else when, is_module=is_module)
+                self.read(statement.orelse, when, is_module=is_module)
+            case ast.Try() | ast.TryStar():
+                self._read_try(statement, when, is_module)
+            case ast.Match():
+                for case in statement.cases:
+                    self.read(case.body, when, is_module=is_module)
+            case ast.With() | ast.AsyncWith():
+                inner = max(when, When.GUARDED) if _suppresses(statement) else when
+                self.read(statement.body, inner, is_module=is_module)
+            case ast.For() | ast.AsyncFor() | ast.While():
+                self.read(statement.body + statement.orelse, when, is_module=is_module)
+
+    def _read_try(self, statement: ast.Try | ast.TryStar, when: When, is_module: bool) -> None:
+        guarded = max(when, When.GUARDED) if any(map(_takes_import_error, statement.handlers)) else when
+        self.read(statement.body, guarded, is_module=is_module)
+        for handler in statement.handlers:
+            if is_module and handler.name:
+                self.names.add(handler.name)
+            self.read(handler.body, guarded, is_module=is_module)
+        self.read(statement.orelse + statement.finalbody, when, is_module=is_module)
+
+    def _read_import(self, statement: ast.Import | ast.ImportFrom, when: When) -> None:
+        for alias in statement.names:
+            if isinstance(statement, ast.Import):
+                self._add(alias.name, "", alias, when, is_relative=False)
+            elif (module := self._resolve(statement)) is not None:
+                self._add(module, alias.name, alias, when, is_relative=statement.level > 0)
+
+    def _read_calls(self, statement: ast.stmt, when: When) -> None:
+        """`importlib.import_module("a.b")` in the statement's own expressions."""
+        for expression in ast.iter_child_nodes(statement):
+            if not isinstance(expression, ast.expr):
+                continue
+            for node in walk_now(expression):
+                if isinstance(node, ast.Call) and (module := _read_import_module(node)):
+                    self._add(module, "", node, when, is_relative=False)
+
+    def _add(self, module: str, name: str, node: ast.alias | ast.Call, when: When, *, is_relative: bool) -> None:
+        if is_relative or not is_library(module):
+            place = (node.lineno, node.col_offset + 1)
+            self.imports.append(Import(sys.intern(module), sys.intern(name), *place, when, is_relative))
+
+    def _resolve(self, statement: ast.ImportFrom) -> str | None:
+        """The absolute name of what a `from` names; None when it lies outside the roots."""
+        if statement.level == 0:
+            return statement.module
+        if self._package is None or statement.level - 1 > len(self._package):
+            return None
+        parts = self._package[: len(self._package) - statement.level + 1]
+        return ".".join([*parts, *([statement.module] if statement.module else [])]) or None
+
+    def _bind(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                self.names.add(statement.name)
+                self.is_open |= statement.name == "__getattr__"
+            case ast.Import():
+                self.names.update(alias.asname or alias.name.partition(".")[0] for alias in statement.names)
+            case ast.ImportFrom():
+                self._bind_from(statement)
+            case ast.Assign():
+                self.names.update(name for target in statement.targets for name in _list_names(target))
+            case ast.AnnAssign() | ast.AugAssign() | ast.For() | ast.AsyncFor():
+                self.names.update(_list_names(statement.target))
+            case ast.With() | ast.AsyncWith():
+                targets = [item.optional_vars for item in statement.items if item.optional_vars is not None]
+                self.names.update(name for target in targets for name in _list_names(target))
+            case ast.Match():
+                self.is_open = True
+
+    def _bind_from(self, statement: ast.ImportFrom) -> None:
+        for alias in statement.names:
+            if alias.name != STAR:
+                self.names.add(alias.asname or alias.name)
+            elif (module := self._resolve(statement)) is None or (statement.level == 0 and is_library(module)):
+                self.is_open = True
+
+
+def _list_names(target: ast.expr) -> Iterator[str]:
+    """The names an assignment to `target` binds."""
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _takes_import_error(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or any(_last_name(node) in _IMPORT_ERRORS for node in ast.walk(handler.type))
+
+
+def _suppresses(statement: ast.With | ast.AsyncWith) -> bool:
+    """Whether it is `with contextlib.suppress(ImportError)`."""
+    calls = [item.context_expr for item in statement.items if isinstance(item.context_expr, ast.Call)]
+    return any(
+        _last_name(call.func) == "suppress" and any(_last_name(argument) in _IMPORT_ERRORS for argument in call.args)
+        for call in calls
+    )
+
+
+def _last_name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _read_import_module(call: ast.Call) -> str:
+    """The literal absolute name given to `import_module`; empty when it is no such call."""
+    if _last_name(call.func) != "import_module" or len(call.args) != 1 or not isinstance(call.args[0], ast.Constant):
+        return ""
+    value = call.args[0].value
+    return value if isinstance(value, str) and all(part.isidentifier() for part in value.split(".")) else ""
