@@ -13,8 +13,9 @@ from dagwarden.ledger.archive import PlainFile, pack_files, unpack_files
 from dagwarden.names import ReleasePath
 from dagwarden.wire import digest
 
+names = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=120)
 files = st.dictionaries(
-    st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=120).map(lambda t: f"dags/{t}"),
+    names.map(lambda name: f"dags/{name}"),
     st.tuples(st.sampled_from(["0644", "0755"]), st.binary(max_size=200)),
     max_size=8,
 )

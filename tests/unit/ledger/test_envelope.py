@@ -64,9 +64,11 @@ def test_another_account_s_signature_is_refused() -> None:
 
 def test_a_signature_by_an_unpublished_key_is_refused() -> None:
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    envelope = seal(
-        payload_of(sealed()), GATE, lambda content: Signature(KEY_ID, stranger.sign(content, padding.PKCS1v15(), SHA256()))
-    )
+
+    def sign_as_stranger(content: bytes) -> Signature:
+        return Signature(KEY_ID, stranger.sign(content, padding.PKCS1v15(), SHA256()))
+
+    envelope = seal(payload_of(sealed()), GATE, sign_as_stranger)
     with pytest.raises(Tampered, match="no valid signature"):
         open_release(envelope)
     unknown = seal(payload_of(sealed()), GATE, lambda content: Signature("k2", sign(content).signature))
