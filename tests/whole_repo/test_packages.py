@@ -30,10 +30,12 @@ def lay_out(function: str, folder: Path) -> Path:
     for name in closure(read_names(function)):
         for file in distribution(name).files or ():
             source = Path(str(file.locate()))
-            if ".." in file.parts or "__pycache__" in file.parts or not source.is_file():
+            is_script = file.parts[-2:-1] == ("bin",)  # above site-packages; `pip install --target` puts it in bin/
+            if (".." in file.parts and not is_script) or "__pycache__" in file.parts or not source.is_file():
                 continue
-            (site / file).parent.mkdir(parents=True, exist_ok=True)
-            (site / file).symlink_to(source.resolve())
+            place = site / "bin" / file.name if is_script else site / file
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(source.resolve())
     return site
 
 

@@ -13,9 +13,11 @@ from msgspec import Meta
 
 from dagwarden.documents import Document, read_document, refuse
 from dagwarden.errors import InvalidInput
+from dagwarden.lint.aliases import Names, collect_names
 from dagwarden.lint.file_rules import FILE_RULES
 from dagwarden.lint.finding import Severity
 from dagwarden.lint.page import Page, index_pages
+from dagwarden.lint.ruff_rules import RUFF_RULES
 from dagwarden.yaml_nodes import Fault
 
 PACKAGED_RULES = Path(__file__).parent / "rules"
@@ -35,6 +37,10 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     literals: Annotated[tuple[Annotated[tuple[_Text, ...], Meta(min_length=1)], ...], Meta(min_length=1)]
     """Groups of words. A file that lacks all words of one group, in any case, is not looked at for this rule: that
     spares ast-grep's compiling of the rule, half a millisecond and more a file, and often the parsing too."""
+    names: dict[_Text, _Text] = {}
+    """Qualified names, and how the rule spells each: files that import one under another name are read as if they did
+    not. See `aliases`."""
+    opt_in: bool = False
     masks: str = ""
     """The meta-variable whose text is a secret: messages show its kind and length only."""
     what: _Text
@@ -69,6 +75,7 @@ class PatternRule(msgspec.Struct, frozen=True, kw_only=True):
     literals: tuple[tuple[str, ...], ...]
     """In lower case; one of each group stands in every file that can match."""
     masks: str
+    names: dict[str, str]
     config: dict[str, Any]
     """What ast-grep is given."""
 
@@ -77,6 +84,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """All rules of lint."""
 
     patterns: tuple[PatternRule, ...]
+    names: Names
+    """What any of them knows under more than one name."""
     pages: dict[str, Page]
     """Of every rule, those on the file itself included, by id."""
 
@@ -102,8 +111,12 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     wrong += _find_clashes(patterns)
     if wrong:
         raise InvalidInput("\n".join(wrong), operation="load rules", subject=str(root))
-    pages = index_pages(FILE_RULES, tuple(pattern.page for pattern in patterns))
-    return Catalogue(patterns=tuple(sorted(patterns, key=lambda pattern: pattern.page.code)), pages=pages)
+    pages = index_pages(FILE_RULES, tuple(rule.page for rule in RUFF_RULES), tuple(rule.page for rule in patterns))
+    return Catalogue(
+        patterns=tuple(sorted(patterns, key=lambda pattern: pattern.page.code)),
+        names=collect_names(pattern.names for pattern in patterns),
+        pages=pages,
+    )
 
 
 def load_rule(content: bytes, *, name: str) -> PatternRule:
@@ -125,6 +138,7 @@ def load_rule(content: bytes, *, name: str) -> PatternRule:
         message=file.message.strip(),
         literals=tuple(tuple(word.lower() for word in group) for group in file.metadata.literals),
         masks=file.metadata.masks,
+        names=file.metadata.names,
         config=config,
     )
 
@@ -144,6 +158,7 @@ def _make_page(file: RuleFile) -> Page:
         instead=about.instead,
         limits=about.limits.strip(),
         sources=about.sources,
+        opt_in=about.opt_in,
         fixed=about.fixed,
     )
 
@@ -165,7 +180,8 @@ def _check_meaning(document: Document[RuleFile]) -> list[Fault]:
 def _find_clashes(patterns: list[PatternRule]) -> list[str]:
     """Two rules under one id or code, each told once."""
     clashes = []
-    taken: dict[str, str] = {word: page.rule for page in FILE_RULES for word in (page.rule, page.code)}
+    fixed = (*FILE_RULES, *(rule.page for rule in RUFF_RULES))
+    taken: dict[str, str] = {word: page.rule for page in fixed for word in (page.rule, page.code)}
     for pattern in patterns:
         for word in (pattern.page.rule, pattern.page.code):
             if word in taken:

@@ -77,6 +77,55 @@ TOO_COMPLEX = Page(
     why="Airflow cannot import it either.",
     hint="Move generated data into a data file.",
 )
+NOT_ANALYSED = Page(
+    rule="not-analysed",
+    code="DW008",
+    category="file",
+    severity=Severity.WARNING,
+    what="The file compiles, but a tool that reads it for rules gave up on it.",
+    why="What it would have found is not known.",
+    hint="Split the file, or move generated data into a data file.",
+)
+TEST_FILE_RELEASED = Page(
+    rule="test-file-released",
+    code="DW010",
+    category="file",
+    severity=Severity.INFO,
+    what="A test lies among the files that components run.",
+    why="Every component copies it and every parse reads it; Composer's documentation says so of tests in dags/.",
+    hint="Keep tests beside dags/, not in it, or leave them out of the push.",
+    sources=("https://docs.cloud.google.com/composer/docs/composer-3/troubleshooting-cloud-storage",),
+)
+VIRTUALENV_RELEASED = Page(
+    rule="virtualenv-released",
+    code="DW011",
+    category="file",
+    severity=Severity.WARNING,
+    what="A virtual environment or a folder of packages lies among the files that components run.",
+    why="It is thousands of files that every component copies and the DAG processor searches for DAGs.",
+    hint="List packages in the environment's requirements; delete the folder and name it in .gitignore.",
+    sources=("https://docs.cloud.google.com/composer/docs/composer-3/troubleshooting-cloud-storage",),
+)
+LEFTOVER_RELEASED = Page(
+    rule="leftover-released",
+    code="DW012",
+    category="file",
+    severity=Severity.WARNING,
+    what="What a tool left behind lies among the files that components run: byte code, editor copies, a .git folder.",
+    why="A stale .pyc can be imported in place of the source that was reviewed; the rest only costs time.",
+    hint="Delete it and name it in .gitignore.",
+)
+BIG_FILE = Page(
+    rule="big-file",
+    code="DW013",
+    category="file",
+    severity=Severity.WARNING,
+    what="A Python file larger than 1 MiB, or another file larger than 8 MiB.",
+    why="Each component holds a copy on its own disk; too much evicts schedulers and workers, or sync never ends.",
+    hint="Keep data in data/, in a bucket of its own or in an image.",
+    limits="A push whose file is larger than the policy's `limits.max_file_bytes` is refused: see `file-too-large`.",
+    sources=("https://docs.cloud.google.com/composer/docs/composer-3/troubleshooting-cloud-storage",),
+)
 SUPPRESSION_WITHOUT_REASON = Page(
     rule="suppression-without-reason",
     code="DW020",
@@ -115,6 +164,11 @@ FILE_RULES: tuple[Page, ...] = (
     PYTHON_2,
     BYTE_ORDER_MARK,
     TOO_COMPLEX,
+    NOT_ANALYSED,
+    TEST_FILE_RELEASED,
+    VIRTUALENV_RELEASED,
+    LEFTOVER_RELEASED,
+    BIG_FILE,
     SUPPRESSION_WITHOUT_REASON,
     UNUSED_SUPPRESSION,
     SUPPRESSED,

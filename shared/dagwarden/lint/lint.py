@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from dagwarden.lint.catalogue import Catalogue, load_catalogue
 from dagwarden.lint.compiles import read_source
+from dagwarden.lint.coverage import drop_eclipsed
 from dagwarden.lint.finding import Finding, sort_findings
+from dagwarden.lint.hygiene import check_paths
 from dagwarden.lint.match import match_rules
+from dagwarden.lint.ruff import check_with_ruff
 from dagwarden.lint.suppress import apply_suppressions
 from dagwarden.names import ReleasePath
 
@@ -15,25 +19,43 @@ __all__ = ["lint_file", "lint_files", "load_catalogue"]
 
 
 def lint_files(
-    files: Mapping[ReleasePath, bytes], catalogue: Catalogue, *, python: tuple[int, int] = (3, 11)
+    files: Mapping[ReleasePath, bytes],
+    catalogue: Catalogue,
+    *,
+    python: tuple[int, int] = (3, 11),
+    airflow: tuple[int, int] = (3, 3),
+    opted_in: Collection[str] = (),
 ) -> list[Finding]:
-    """All findings of the `.py` files among these, each rated as its rule is; sorted.
+    """All findings of these files, each rated as its rule is; sorted.
+
+    Of `.py` files the text is judged, of all of them the names and sizes. A file that does not compile has the findings
+    on the file itself and no others.
 
     Args:
         python: the environment's Python, major and minor.
+        airflow: the environment's Airflow, major and minor.
+        opted_in: ids of rules that are silent unless asked for.
     """
-    found = [
+    sources = {
+        path: read_source(path, content, python=python) for path, content in files.items() if path.endswith(".py")
+    }
+    texts = {path: text for path, (text, _) in sources.items() if text}
+    rules = [rule for rule in catalogue.patterns if not rule.page.opt_in or rule.page.rule in opted_in]
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        asked = beside.submit(check_with_ruff, texts, airflow=airflow, opted_in=opted_in)
+        found = {path: [*of_file] for path, (_, of_file) in sources.items()}
+        for path, text in texts.items():
+            found[path] += match_rules(path, text, rules, catalogue.names)
+        for finding in asked.result():
+            found[ReleasePath(finding.path)].append(finding)
+    judged = [
         finding
-        for path, content in files.items()
-        if path.endswith(".py")
-        for finding in lint_file(path, content, catalogue, python=python)
+        for path, of_file in found.items()
+        for finding in apply_suppressions(path, sources[path][0], drop_eclipsed(of_file), catalogue.pages)
     ]
-    return sort_findings(found)
+    return sort_findings([*judged, *check_paths(files)])
 
 
 def lint_file(path: str, content: bytes, catalogue: Catalogue, *, python: tuple[int, int] = (3, 11)) -> list[Finding]:
-    """All findings of one Python file. A file that does not compile has those on the file itself and no others."""
-    text, findings = read_source(path, content, python=python)
-    if text:
-        findings += match_rules(path, text, catalogue.patterns)
-    return apply_suppressions(path, text, findings, catalogue.pages)
+    """All findings of one file."""
+    return lint_files({ReleasePath(path): content}, catalogue, python=python)

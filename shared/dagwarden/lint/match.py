@@ -7,33 +7,41 @@ from collections.abc import Iterable
 
 from ast_grep_py import SgNode, SgRoot
 
+from dagwarden.lint.aliases import Edit, Names, collect_names, find_aliases, locate, spell_out
 from dagwarden.lint.catalogue import PatternRule
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
 from dagwarden.lint.secrets import mask
 
+NO_NAMES = collect_names([])
 _VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 
-def match_rules(path: str, text: str, rules: Iterable[PatternRule]) -> list[Finding]:
+def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names = NO_NAMES) -> list[Finding]:
     """What the rules find in a file that compiles. It is parsed only if some rule's literals stand in it.
 
     A rule that matches at one place in several ways, a node and a node within it, finds one thing there.
+
+    Args:
+        names: under which other names the file may import what the rules look for.
     """
     lowered = text.lower()
     possible = [rule for rule in rules if all(any(word in lowered for word in group) for group in rule.literals)]
     if not possible:
         return []
     root = SgRoot(text, "python").root()
+    edits: tuple[Edit, ...] = ()
+    if aliases := find_aliases(text, names):
+        root, edits = spell_out(root, aliases)
     findings: dict[tuple[str, int, int], Finding] = {}
     for rule in possible:
         for node in root.find_all(rule.config):  # type: ignore[call-overload]
-            finding = _report(path, rule, node)
+            finding = _report(path, rule, node, edits)
             findings.setdefault((finding.rule, finding.line, finding.column), finding)
     return list(findings.values())
 
 
-def _report(path: str, rule: PatternRule, node: SgNode) -> Finding:
+def _report(path: str, rule: PatternRule, node: SgNode, edits: tuple[Edit, ...]) -> Finding:
     secret = node.get_match(rule.masks) if rule.masks else None
     place = (secret or node).range()
     return find(
@@ -42,7 +50,7 @@ def _report(path: str, rule: PatternRule, node: SgNode) -> Finding:
         path=path,
         line=place.start.line + 1,
         end_line=place.end.line + 1,
-        column=place.start.column + 1,
+        column=locate(place.start.line, place.start.column, edits) + 1,
     )
 
 

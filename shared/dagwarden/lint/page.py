@@ -14,7 +14,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Kebab-case id that names the bad pattern."""
     code: str
     """Stable code, DW and three digits; the first says the kind: 0 the file itself, 1 work at import, 2 scheduling,
-    4 secrets and security, 7 policy, 8 the push."""
+    3 correctness, 4 secrets and security, 5 identities, 6 migration, 7 policy, 8 the push, 9 style. What ruff finds has
+    ruff's own, e.g. AIR301."""
     category: str
     severity: Severity
     since: str = "0.1"
@@ -26,6 +27,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instead: str = ""
     limits: str = ""
     sources: tuple[str, ...] = ()
+    opt_in: bool = False
+    """Whether it is silent unless asked for by name: sound advice that most files do not follow."""
     fixed: str = ""
     """Why no policy may turn the rule below enforce; empty: it may."""
 

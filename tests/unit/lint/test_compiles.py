@@ -55,7 +55,7 @@ def test_a_syntax_error_names_line_and_column() -> None:
 
 
 def test_a_byte_order_mark_is_a_warning_and_the_rest_is_read() -> None:
-    content = b"\xef\xbb\xbffrom airflow.models import Variable\nX = Variable.get('x')\n"
+    content = b"\xef\xbb\xbffrom airflow.sdk import Variable\nX = Variable.get('x')\n"
     assert [finding.rule for finding in lint(content)] == ["byte-order-mark", "variable-get-at-import"]
 
 
@@ -69,7 +69,7 @@ def test_odd_files_that_compile_have_no_finding(content: bytes) -> None:
 
 
 def test_lines_are_counted_alike_whatever_ends_them() -> None:
-    content = b"from airflow.models import Variable\r\n\r\nX = Variable.get('x')\r\n"
+    content = b"from airflow.sdk import Variable\r\n\r\nX = Variable.get('x')\r\n"
     (finding,) = lint(content)
     assert finding.line == 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from dagwarden.cli.main import run
 from dagwarden.policy.rules import list_pages
 
-BAD = 'PASSWORD = "correct-horse-7"  # the password\nfrom airflow.models import Variable\nX = Variable.get("x")\n'
+BAD = 'PASSWORD = "correct-horse-7"  # the password\nfrom airflow.sdk import Variable\nX = Variable.get("x")\n'
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ def test_the_python_of_the_environment_counts(tmp_path: Path) -> None:
 def test_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rules"]) == 0
     out = capsys.readouterr().out
-    assert all(f"{page.code}  {page.rule}" in out for page in list_pages())
+    assert all(re.search(rf"\b{page.code} +{page.rule}\b", out) for page in list_pages())
     assert run(["rules", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == len(list_pages())
 

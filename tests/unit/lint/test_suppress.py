@@ -8,7 +8,7 @@ from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Severity
 from dagwarden.lint.lint import lint_file
 
-HEAD = "from airflow.models import Variable\n"
+HEAD = "from airflow.sdk import Variable\n"
 READ = 'X = Variable.get("x")'
 
 
@@ -42,7 +42,7 @@ def test_the_note_says_rule_and_reason() -> None:
 def test_a_suppression_without_a_reason_suppresses_nothing() -> None:
     for ending in ("", " --", " -- "):
         source = f"{HEAD}{READ}  # dagwarden: allow variable-get-at-import{ending}\n"
-        assert rules_of(source) == [("variable-get-at-import", 2), ("suppression-without-reason", 2)]
+        assert rules_of(source) == [("suppression-without-reason", 2), ("variable-get-at-import", 2)]
 
 
 def test_an_unused_suppression_is_a_finding() -> None:

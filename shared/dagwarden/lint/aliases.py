@@ -1,0 +1,121 @@
+"""A file with every renamed import written as rules know it, so that rules need not follow imports.
+
+`from airflow.models import Variable as V; V.get("x")` is matched as `Variable.get("x")`, and `from subprocess import
+run; run(...)` as `subprocess.run(...)`. Rules name what they look for under `metadata.names`; ast-grep's own tools,
+which know nothing of that, see such a rule find the plain spelling only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+from ast_grep_py import SgNode, SgRoot
+
+_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^(\n][^\n]*))", re.MULTILINE)
+_IMPORT_AS = re.compile(r"^[ \t]*import[ \t]+([\w.]+)[ \t]+as[ \t]+(\w+)", re.MULTILINE)
+_ASSIGNED = re.compile(r"^(\w+)[ \t]*=[ \t]*([A-Za-z_][\w.]*)[ \t]*(?:#.*)?$", re.MULTILINE)
+_DEFINED = re.compile(r"^[ \t]*(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\n]*")
+_NO_USE = frozenset(
+    {"dotted_name", "aliased_import", "keyword_argument", "attribute", "parameters", "default_parameter",
+     "typed_parameter", "typed_default_parameter", "lambda_parameters"}
+)  # fmt: skip
+
+
+class Names(msgspec.Struct, frozen=True):
+    """Qualified names, and how rules spell each; `*` in a name stands for any text, in a spelling for its last word."""
+
+    pattern: re.Pattern[str]
+    spellings: tuple[str, ...]
+
+    def spell(self, qualified: str) -> str | None:
+        """How rules spell a qualified name; None when no rule asks for it."""
+        match = self.pattern.fullmatch(qualified)
+        if match is None or match.lastindex is None:
+            return None
+        return self.spellings[match.lastindex - 1].replace("*", qualified.rpartition(".")[2])
+
+
+def collect_names(tables: Iterable[Mapping[str, str]]) -> Names:
+    """What the rules ask for, taken together."""
+    merged = {name: spelling for table in tables for name, spelling in table.items()}
+    globs = ("({})".format(re.escape(name).replace(r"\*", ".*")) for name in merged)
+    return Names(re.compile("|".join(globs) or r"(?!)"), tuple(merged.values()))
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """One name replaced: its line, its first column (both from 0), and both lengths."""
+
+    line: int
+    column: int
+    old_length: int
+    new_length: int
+
+
+def find_aliases(text: str, names: Names) -> dict[str, str]:
+    """Local names of the file that rules would spell otherwise: local name -> spelling.
+
+    >>> names = collect_names([{"airflow.*.Variable": "Variable", "requests.*": "requests.*"}])
+    >>> find_aliases("from airflow.models import Variable as V\\nfrom requests import get\\n", names)
+    {'V': 'Variable', 'get': 'requests.get'}
+    """
+    aliases = {}
+    for local, qualified in _find_imports(text):
+        spelling = names.spell(qualified)
+        if spelling is not None and spelling != local:
+            aliases[local] = spelling
+    imported = dict(_find_imports(text))
+    for match in _ASSIGNED.finditer(text):
+        spelling = aliases.get(match[2]) or names.spell(imported.get(match[2], ""))
+        if spelling is not None and spelling != match[1]:
+            aliases[match[1]] = spelling
+    own = {match[1] for match in _DEFINED.finditer(text)} if aliases else set()
+    return {local: spelling for local, spelling in aliases.items() if local not in own}
+
+
+def _find_imports(text: str) -> Iterator[tuple[str, str]]:
+    for match in _FROM.finditer(text):
+        for item in _COMMENT.sub("", match[2] or match[3]).split(","):
+            words = item.split()
+            if len(words) == 1 or (len(words) == 3 and words[1] == "as"):
+                yield words[-1], f"{match[1]}.{words[0]}"
+    for match in _IMPORT_AS.finditer(text):
+        yield match[2], match[1]
+
+
+def spell_out(root: SgNode, aliases: Mapping[str, str]) -> tuple[SgNode, tuple[Edit, ...]]:
+    """The tree of the same file with these names spelt out where they are used, and what was replaced."""
+    config = {"rule": {"kind": "identifier", "regex": f"^({'|'.join(map(re.escape, aliases))})$"}}
+    nodes = [node for node in root.find_all(config) if _is_use(node)]  # type: ignore[call-overload]
+    if not nodes:
+        return root, ()
+    text = root.commit_edits([node.replace(aliases[node.text()]) for node in nodes])
+    return SgRoot(text, "python").root(), tuple(sorted(map(_describe(aliases), nodes), key=lambda edit: edit.column))
+
+
+def _describe(aliases: Mapping[str, str]) -> Callable[[SgNode], Edit]:
+    def describe(node: SgNode) -> Edit:
+        start, local = node.range().start, node.text()
+        return Edit(start.line, start.column, len(local), len(aliases[local]))
+
+    return describe
+
+
+def _is_use(node: SgNode) -> bool:
+    """Whether the identifier is read there: no import, no name of an argument, no attribute of something else."""
+    parent = node.parent()
+    if parent is None or parent.kind() not in _NO_USE:
+        return True
+    read = parent.field("object") or parent.field("value")
+    return read is not None and read.range() == node.range()
+
+
+def locate(line: int, column: int, edits: Iterable[Edit]) -> int:
+    """The column in the file itself of a column in the spelt-out text; both from 0."""
+    moved = 0
+    for edit in edits:
+        if edit.line == line and edit.column + moved < column:
+            moved += edit.new_length - edit.old_length
+    return max(column - moved, 0)
