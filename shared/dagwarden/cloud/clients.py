@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagwarden.cloud.failures import mapped
 from dagwarden.cloud.identity import Certificates, Signer, find_credentials, service_account_of
-from dagwarden.cloud.logs import Log
+from dagwarden.cloud.logs import Log, make_client
 from dagwarden.cloud.storage import Bucket
 from dagwarden.cloud.topics import Subscription, Topics
 from dagwarden.settings import Settings
@@ -114,11 +114,9 @@ class Cloud:
 
     @cached_property
     def _logging_client(self) -> Any:
-        from google.cloud.logging import Client
-
         endpoint = self.settings.logging_endpoint
         with mapped("connect", "Cloud Logging"):
-            return Client(
+            return make_client(
                 project=self.settings.project,
                 credentials=self.credentials,
                 client_info=self._http_info(),
