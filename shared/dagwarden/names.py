@@ -174,6 +174,11 @@ def verdict_object(environment: EnvironmentName, push_id: PushId) -> str:
     return f"{environment}/verdicts/{push_id}.json"
 
 
+def claim_object(environment: EnvironmentName, push_id: PushId, index: int) -> str:
+    """What gates that handle one push at the same time agree by: the claims on it, counted from 0."""
+    return f"{environment}/claims/{push_id}/{index:04d}.json"
+
+
 def status_prefix(environment: EnvironmentName) -> str:
     """All status objects of one environment lie under this prefix."""
     return f"{environment}/status/"

@@ -8,12 +8,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from dagwarden.audit.entries import push_received, push_verdict, release_committed, release_rolled_back
+from dagwarden.audit.entries import (
+    history_tampered,
+    push_received,
+    push_verdict,
+    release_committed,
+    release_rolled_back,
+)
 from dagwarden.audit.write import AuditWriter
 from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.identity import utc_now
-from dagwarden.errors import Contended, InvalidInput, NotFound
+from dagwarden.errors import AccessDenied, Contended, InvalidInput, NotFound, Permanent, Tampered, Unavailable
 from dagwarden.events.objects import ObjectEvent, ObjectEventKind
+from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.judge import Judgement, judge
 from dagwarden.handlers.offer import Offer, offered_push_id, read_offer
 from dagwarden.handlers.stages import Stages
@@ -30,6 +37,8 @@ from dagwarden.names import (
     Digest,
     EnvironmentName,
     PushId,
+    PushObject,
+    RawDrop,
     ReleaseNumber,
     parse_inbox_object,
     policy_object,
@@ -75,12 +84,30 @@ class Gate:
             The verdict; None when the event is of nothing that can be offered: another bucket, another kind of event, a
             name of no push and no raw drop, or a generation that is gone (its successor has an event of its own).
 
+        What is wrong with a push is a finding, never an error: an error is about everything else, so the push is
+        delivered again until that is mended, and lands among the dead letters rather than being lost.
+
         Raises:
-            Transient: something does not answer, or others kept winning: deliver the event again.
+            Transient: something does not answer, others kept winning, or what the store and ledger hold cannot be
+                trusted: deliver the event again.
+            AccessDenied: a grant is missing: the same.
         """
         named = parse_inbox_object(event.name)
         if event.bucket != self._cloud.inbox.name or event.kind is not ObjectEventKind.FINALIZED or named is None:
             return None
+        try:
+            return self._handle(event, named)
+        except AccessDenied:
+            raise
+        except Permanent as error:
+            if isinstance(error, Tampered):
+                at, resource = event.time, error.subject or event.resource
+                self._audit.write(history_tampered(error, environment=named.environment, resource=resource, at=at))
+            raise Unavailable(
+                str(error), operation="decide", subject=event.resource, hint="mend that; the push is delivered again"
+            ) from error
+
+    def _handle(self, event: ObjectEvent, named: PushObject | RawDrop) -> Verdict | None:
         stages = Stages()
         push_id = offered_push_id(event, named)
         standing = self._find_verdict(named.environment, push_id)
@@ -97,13 +124,6 @@ class Gate:
         return self._decide(offer, policy, findings, stages)
 
     def _decide(self, offer: Offer, policy: Policy | None, findings: list[Finding], stages: Stages) -> Verdict:
-        received = push_received(
-            offer.event,
-            environment=offer.environment,
-            push_id=offer.push_id,
-            principal=offer.principal,
-            source=offer.manifest.source,
-        )
         for _ in range(self._cloud.settings.commit_attempts):
             with stages.time("head"):
                 state = self._ledger.state(offer.environment)
@@ -113,26 +133,36 @@ class Gate:
             with stages.time("decide"):
                 judgement = judge(offer, policy, findings, state, self._find_target(offer), now=self._now())
             verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
+            releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
+            with stages.time("claim"):
+                claim = take_claim(
+                    self._cloud.store, Claim(verdict=verdict, releases=releases), attempt=self._new_attempt()
+                )
+            if claim.releases and claim.verdict.head > state.number:
+                continue
             with stages.time("audit"):
-                self._audit.write(received, push_verdict(verdict, pushed_at=offer.event.time))
-            if verdict.outcome is Outcome.DENIED or verdict.dry_run or not judgement.changes:
-                return self._publish(offer, verdict)
+                self._audit_verdict(offer, claim.verdict)
+            if not claim.releases:
+                return self._publish(offer, claim.verdict)
             with stages.time("commit"):
-                committed = self._commit(offer, policy, judgement, state)
+                committed = self._commit(offer, claim.verdict, judgement, state)
             if committed is not None:
-                return self._finish(offer, verdict, committed, stages)
+                return self._finish(offer, claim.verdict, committed, stages)
         raise Contended(
             f"{self._cloud.settings.commit_attempts} other releases came first",
             operation="commit release",
             subject=f"{offer.environment}/{offer.push_id}",
         )
 
-    def _commit(
-        self, offer: Offer, policy: Policy | None, judgement: Judgement, state: LedgerState
-    ) -> Committed | None:
+    def _commit(self, offer: Offer, verdict: Verdict, judgement: Judgement, state: LedgerState) -> Committed | None:
         manifest = offer.manifest
-        if policy is None:
-            raise InvalidInput("a push without a policy was allowed", operation="commit release", subject=offer.push_id)
+        if verdict.policy_digest is None or not judgement.changes:
+            raise Contended(
+                "another gate allowed this push by another policy",
+                operation="commit release",
+                subject=f"{offer.environment}/{offer.push_id}",
+                hint="wait: it is delivered again until that gate has released it, or another release comes first",
+            )
         base = state
         if is_due(state, self._cloud.settings.snapshot_every):
             base = adopt_newest(self._cloud, self._ledger, state)
@@ -147,8 +177,8 @@ class Gate:
             authors=manifest.authors,
             message=manifest.message,
             principal=offer.principal,
-            policy_digest=policy.digest,
-            warnings=sum(finding.severity is Severity.WARNING for finding in judgement.findings),
+            policy_digest=verdict.policy_digest,
+            warnings=sum(finding.severity is Severity.WARNING for finding in verdict.findings),
             forced=manifest.force,
             rollback_to=manifest.rollback_to,
             sources=None if judgement.target is None else judgement.target.sources,
@@ -183,6 +213,16 @@ class Gate:
         )
         verdict = self._to_verdict(offer, policy, judgement, ReleaseNumber(number - 1), stages)
         return self._publish(offer, msgspec.structs.replace(verdict, release=number))
+
+    def _audit_verdict(self, offer: Offer, verdict: Verdict) -> None:
+        received = push_received(
+            offer.event,
+            environment=offer.environment,
+            push_id=offer.push_id,
+            principal=offer.principal,
+            source=offer.manifest.source,
+        )
+        self._audit.write(received, push_verdict(verdict, pushed_at=offer.event.time))
 
     def _audit_release(self, release: Release, digest: Digest) -> None:
         entries = [release_committed(release, digest)]

@@ -26,6 +26,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     findings: tuple[Finding, ...]
     changes: tuple[FileChange, ...]
+    """What it changes there, denied or not; nothing when it cannot be read."""
     target: LedgerState | None = None
     """For a rollback: the state it goes back to."""
 
@@ -47,8 +48,9 @@ def judge(
     """
     manifest = offer.manifest
     is_whole = all(change.path in offer.files for change in manifest.changes if isinstance(change, Put))
-    if not is_whole or policy is None:
+    if not is_whole:
         return _deny(findings)
+    changes: tuple[FileChange, ...]
     if manifest.rollback_to is not None:
         if target is None:
             return _deny([*findings, find("rollback-target-missing")])
@@ -56,6 +58,8 @@ def judge(
     else:
         changes = changes_of_push(state, manifest, offer.files)
         findings = [*findings, *check_ancestry(state, manifest, changes), *check_tree(manifest.changes, state.files)]
+    if policy is None:
+        return _deny(findings, changes, target)
     decision = decide(
         policy,
         PushFacts(
@@ -71,7 +75,9 @@ def judge(
     return Judgement(outcome=decision.outcome, findings=decision.findings, changes=changes, target=target)
 
 
-def _deny(findings: list[Finding]) -> Judgement:
+def _deny(
+    findings: list[Finding], changes: tuple[FileChange, ...] = (), target: LedgerState | None = None
+) -> Judgement:
     """Refuse what no policy can be asked about: at least one of the findings says why."""
     errors = [msgspec.structs.replace(finding, severity=Severity.ERROR) for finding in findings]
-    return Judgement(outcome=Outcome.DENIED, findings=tuple(sort_findings(errors)), changes=())
+    return Judgement(outcome=Outcome.DENIED, findings=tuple(sort_findings(errors)), changes=changes, target=target)

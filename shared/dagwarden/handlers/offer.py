@@ -44,31 +44,33 @@ def offered_push_id(event: ObjectEvent, named: PushObject | RawDrop) -> PushId:
 
 
 def read_offer(cloud: Cloud, event: ObjectEvent, named: PushObject | RawDrop, limits: UnpackLimits) -> Offer:
-    """Read the very generation the event tells of.
+    """Read the very generation the event tells of. What is larger than it may be is not read at all.
 
     Raises:
         NotFound: that generation is gone.
     """
-    content = cloud.inbox.read(event.name, event.generation)
     if isinstance(named, RawDrop):
-        info = cloud.inbox.stat(event.name, event.generation)
-        return _read_drop(event, named, content, is_encoded=info is not None and bool(info.content_encoding))
-    return _read_push(cloud, event, named, content, limits)
+        return _read_drop(cloud, event, named, limits)
+    return _read_push(cloud, event, named, limits)
 
 
-def _read_push(cloud: Cloud, event: ObjectEvent, named: PushObject, content: bytes, limits: UnpackLimits) -> Offer:
+def _read_push(cloud: Cloud, event: ObjectEvent, named: PushObject, limits: UnpackLimits) -> Offer:
+    manifest = PushManifest(environment=named.environment, source="unknown", created_at=event.time, changes=())
+    files: dict[ReleasePath, PlainFile] = {}
     findings: list[Finding] = []
-    try:
-        unpacked = unpack(content, limits)
-    except InvalidInput as error:
-        manifest = PushManifest(environment=named.environment, source="unknown", created_at=event.time, changes=())
-        files: dict[ReleasePath, PlainFile] = {}
-        findings.append(find("push-unreadable", message=error.message))
+    if event.size_bytes > _most_packed_bytes(limits):
+        findings.append(_too_large("push-too-large", "", event, limits.max_unpacked_bytes))
     else:
-        manifest, files = unpacked.manifest, unpacked.files
-        findings += unpacked.findings
-        if (unpacked.push_id, manifest.environment) != (named.push_id, named.environment):
-            findings.append(find("push-misnamed"))
+        content = cloud.inbox.read(event.name, event.generation)
+        try:
+            unpacked = unpack(content, limits)
+        except InvalidInput as error:
+            findings.append(find("push-unreadable", message=error.message))
+        else:
+            manifest, files = unpacked.manifest, unpacked.files
+            findings += unpacked.findings
+            if (unpacked.push_id, manifest.environment) != (named.push_id, named.environment):
+                findings.append(find("push-misnamed"))
     principal = UNATTESTED
     if token := event.metadata.get(ATTESTATION, ""):
         try:
@@ -89,16 +91,36 @@ def _read_push(cloud: Cloud, event: ObjectEvent, named: PushObject, content: byt
     )
 
 
-def _read_drop(event: ObjectEvent, named: RawDrop, content: bytes, *, is_encoded: bool) -> Offer:
-    manifest = _manifest_of_drop(event, named, content)
+def _most_packed_bytes(limits: UnpackLimits) -> int:
+    """No gzip that holds so little is larger: what cannot be compressed grows by 5 bytes in 16 KiB.
+
+    Source: RFC 1951, 3.2.4, stored blocks.
+    """
+    return limits.max_unpacked_bytes + limits.max_unpacked_bytes // 1024 + 1024
+
+
+def _too_large(rule: str, path: str, event: ObjectEvent, most_bytes: int) -> Finding:
+    return find(rule, path, f"the object has {event.size_bytes:,} bytes; at most {most_bytes:,} are taken")
+
+
+def _read_drop(cloud: Cloud, event: ObjectEvent, named: RawDrop, limits: UnpackLimits) -> Offer:
+    files: dict[ReleasePath, PlainFile] = {}
+    manifest = _manifest_of_drop(event, named, b"")
     findings = check_names(manifest.changes)
-    if is_encoded:
-        findings.append(find("raw-drop-encoded", named.path))
+    if event.size_bytes > limits.max_file_bytes:
+        findings.append(_too_large("file-too-large", named.path, event, limits.max_file_bytes))
+    else:
+        content = cloud.inbox.read(event.name, event.generation)
+        manifest = _manifest_of_drop(event, named, content)
+        files[named.path] = PlainFile(named.path, "0644", content)
+        info = cloud.inbox.stat(event.name, event.generation)
+        if info is not None and info.content_encoding:
+            findings.append(find("raw-drop-encoded", named.path))
     return Offer(
         environment=named.environment,
         push_id=offered_push_id(event, named),
         manifest=manifest,
-        files={named.path: PlainFile(named.path, "0644", content)},
+        files=files,
         principal=UNATTESTED,
         is_raw_drop=True,
         findings=tuple(findings),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from dagwarden.errors import Tampered
 from dagwarden.ledger.archive import PlainFile, pack_files
 from dagwarden.ledger.envelope import seal, to_statement
 from dagwarden.ledger.release import FORMAT, FileChange, Release
@@ -20,7 +21,7 @@ from dagwarden.names import (
     release_object,
 )
 from dagwarden.policy.verdict import Principal
-from dagwarden.wire import digest
+from dagwarden.wire import digest, md5_hex
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
@@ -74,12 +75,14 @@ def commit(cloud: Cloud, state: LedgerState, draft: Draft, *, attempt: str, now:
 
     Returns:
         The release; None when another one took its number.
+
+    Raises:
+        Tampered: something else lies where the delta belongs: a release that nobody could apply is not made.
     """
     archive = pack_files(draft.files) if draft.files else None
     release = draft_release(state, draft, archive, attempt=attempt, now=now)
     if archive is not None and release.delta is not None:
-        name = delta_object(state.environment, release.delta)
-        cloud.store.create(name, archive, attempt=attempt, content_type=GZIP)
+        _upload_delta(cloud, delta_object(state.environment, release.delta), archive, attempt=attempt)
     signer = cloud.signer
     policy_uri = f"gs://{cloud.store.name}/{policy_object(state.environment)}"
     payload = to_statement(release, signer.service_account, policy_uri)
@@ -94,6 +97,17 @@ def commit(cloud: Cloud, state: LedgerState, draft: Draft, *, attempt: str, now:
     if not created.is_ours:
         return None
     return Committed(release, digest(payload), advance(state, release, digest(payload)))
+
+
+def _upload_delta(cloud: Cloud, name: str, archive: bytes, *, attempt: str) -> None:
+    created = cloud.store.create(name, archive, attempt=attempt, content_type=GZIP)
+    if not created.is_ours and created.info.md5 != md5_hex(archive):
+        raise Tampered(
+            "other bytes lie under this name",
+            operation="commit release",
+            subject=f"gs://{cloud.store.name}/{name}",
+            hint="find out who wrote them and delete them",
+        )
 
 
 def draft_release(

@@ -36,9 +36,7 @@ def read_files(
     for put in puts:
         by_release[target.files[put.path].release].append(put)
     return tuple(
-        file
-        for release, wanted in sorted(by_release.items())
-        for file in _read_from(ledger, target, release, wanted)
+        file for release, wanted in sorted(by_release.items()) for file in _read_from(ledger, target, release, wanted)
     )
 
 

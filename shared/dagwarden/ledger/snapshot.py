@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dagwarden.errors import Tampered
+from dagwarden.errors import InvalidInput, NotFound, Tampered
 from dagwarden.ledger.archive import pack_files, unpack_files
 from dagwarden.ledger.release import Restore
 from dagwarden.ledger.state import LedgerState, list_digest
@@ -21,6 +21,7 @@ from dagwarden.wire import digest, encode
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
+    from dagwarden.cloud.storage import ObjectInfo
     from dagwarden.ledger.read import Ledger
 
 ARCHIVE = "dagwarden-archive-sha256"
@@ -86,19 +87,25 @@ def adopt_newest(cloud: Cloud, ledger: Ledger, state: LedgerState) -> LedgerStat
     prefix = start.rpartition("/")[0] + "/"
     known = {snapshot_state_object(environment, link.number): link.number for link in how.links}
     found = [info for info in cloud.store.list(prefix, start_at=start) if info.name in known]
-    if not found:
-        return state
-    newest = found[-1]
-    at = ledger.state(environment, known[newest.name])
-    archive = parse_digest(newest.metadata.get(ARCHIVE, ""))
-    content = cloud.store.read(snapshot_archive_object(environment, at.number))
+    for info in reversed(found):
+        at = ledger.state(environment, known[info.name])
+        archive = _find_archive(cloud, at, info)
+        if archive is not None:
+            return msgspec.structs.replace(state, restore=_after_snapshot(how, at, archive))
+    return state
+
+
+def _find_archive(cloud: Cloud, at: LedgerState, info: ObjectInfo) -> Digest | None:
+    """The digest of the snapshot's archive; None unless state and archive in the store are what they should be."""
     try:
-        files = unpack_files(content, archive)
-    except Tampered:
-        return state
-    if list_digest((file.path, digest(file.content), file.mode) for file in files.values()) != at.tree:
-        return state
-    return msgspec.structs.replace(state, restore=_after_snapshot(how, at, archive))
+        archive = parse_digest(info.metadata.get(ARCHIVE, ""))
+        if cloud.store.read(info.name) != encode(at):
+            return None
+        files = unpack_files(cloud.store.read(snapshot_archive_object(at.environment, at.number)), archive)
+    except (InvalidInput, NotFound, Tampered):
+        return None
+    found = list_digest((file.path, digest(file.content), file.mode) for file in files.values())
+    return archive if found == at.tree else None
 
 
 def _after_snapshot(how: Restore, at: LedgerState, archive: Digest) -> Restore:
