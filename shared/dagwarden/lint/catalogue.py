@@ -16,11 +16,16 @@ from dagwarden.errors import InvalidInput
 from dagwarden.lint.aliases import Names, collect_names
 from dagwarden.lint.file_rules import FILE_RULES
 from dagwarden.lint.finding import Severity
+from dagwarden.lint.import_rules import IMPORT_RULES
+from dagwarden.lint.names import NAME_RULES
 from dagwarden.lint.page import Page, index_pages
 from dagwarden.lint.ruff_rules import RUFF_RULES
 from dagwarden.yaml_nodes import Fault
 
 PACKAGED_RULES = Path(__file__).parent / "rules"
+
+CODED_RULES = (*FILE_RULES, *IMPORT_RULES, *NAME_RULES, *(rule.page for rule in RUFF_RULES))
+"""The rules that no YAML file holds."""
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CODE = re.compile(r"DW\d{3}")
@@ -111,7 +116,7 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     wrong += _find_clashes(patterns)
     if wrong:
         raise InvalidInput("\n".join(wrong), operation="load rules", subject=str(root))
-    pages = index_pages(FILE_RULES, tuple(rule.page for rule in RUFF_RULES), tuple(rule.page for rule in patterns))
+    pages = index_pages(CODED_RULES, tuple(rule.page for rule in patterns))
     return Catalogue(
         patterns=tuple(sorted(patterns, key=lambda pattern: pattern.page.code)),
         names=collect_names(pattern.names for pattern in patterns),
@@ -180,8 +185,7 @@ def _check_meaning(document: Document[RuleFile]) -> list[Fault]:
 def _find_clashes(patterns: list[PatternRule]) -> list[str]:
     """Two rules under one id or code, each told once."""
     clashes = []
-    fixed = (*FILE_RULES, *(rule.page for rule in RUFF_RULES))
-    taken: dict[str, str] = {word: page.rule for page in fixed for word in (page.rule, page.code)}
+    taken: dict[str, str] = {word: page.rule for page in CODED_RULES for word in (page.rule, page.code)}
     for pattern in patterns:
         for word in (pattern.page.rule, pattern.page.code):
             if word in taken:

@@ -13,12 +13,16 @@ from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
 from dagwarden.lint import file_rules
 from dagwarden.lint.finding import Finding, Severity
+from dagwarden.lint.names import UndefinedName, tell_apart
 from dagwarden.lint.page import find
 from dagwarden.lint.ruff_rules import HEAVY_MODULES, RERATED, RUFF_RULES, RuffRule
 from dagwarden.names import ReleasePath
 
 TIMEOUT_S = 10.0
 """And 10 ms a file: ruff reads a thousand of them in a second. What takes longer hangs."""
+
+UNDEFINED_NAME = "F821"
+"""The one code whose findings are not ours as they stand: `names` tells them apart."""
 
 _NAMED = re.compile(r"`([^`]+)`")
 _BANNED = f"lint.flake8-tidy-imports.banned-module-level-imports={list(HEAVY_MODULES)}"
@@ -51,11 +55,12 @@ def check_with_ruff(
     """
     rules = {rule.page.code: rule for rule in RUFF_RULES if not rule.page.opt_in or rule.page.rule in opted_in}
     findings: list[Finding] = []
-    for path, said in run_ruff(texts, rules).items():
+    for path, said in run_ruff(texts, {*rules, UNDEFINED_NAME}).items():
         if said is None:
             findings.append(find(file_rules.NOT_ANALYSED, "ruff gives no answer on this file", path=path))
         else:
             findings += _translate(path, said, rules, airflow)
+            findings += tell_apart(path, texts[path], _list_undefined(said))
     return findings
 
 
@@ -127,7 +132,7 @@ def _translate(
     told: set[tuple[str, str]] = set()
     for diagnostic in sorted(said, key=lambda each: (each.location.row, each.location.column)):
         rule = rules.get(diagnostic.code or "")
-        if rule is None:  # a syntax error, which is not ruff's to tell
+        if rule is None:  # an undefined name, or a syntax error, which is not ruff's to tell
             continue
         topic = (rule.page.code, diagnostic.message)
         if rule.once_per_file and topic in told:
@@ -142,6 +147,14 @@ def _translate(
             column=diagnostic.location.column,
         )
         yield msgspec.structs.replace(finding, severity=_rate(rule, diagnostic.message, airflow))
+
+
+def _list_undefined(said: list[Diagnostic]) -> list[UndefinedName]:
+    return [
+        UndefinedName(each.message, each.location.row, each.location.column)
+        for each in said
+        if each.code == UNDEFINED_NAME
+    ]
 
 
 def _rate(rule: RuffRule, message: str, airflow: tuple[int, int]) -> Severity:

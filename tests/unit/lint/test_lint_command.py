@@ -85,7 +85,7 @@ def test_what_cannot_be_linted_exits_with_2(
 
 def test_the_python_of_the_environment_counts(tmp_path: Path) -> None:
     file = tmp_path / "a.py"
-    file.write_text("match x:\n    case 1:\n        pass\n")
+    file.write_text("match 1:\n    case 1:\n        pass\n")
     assert run(["lint", str(file)]) == 0
     assert run(["lint", "--python", "3.9", str(file)]) == 1
 

@@ -60,7 +60,7 @@ def test_names_met_at_import_are_errors(text: str) -> None:
         "f = lambda: lost\n",
         "class A:\n    def f(self):\n        lost()\n",
         "from airflow.sdk import task\n@task\ndef f():\n    lost()\nf()\n",
-        "def f():\n    lost()\nPythonOperator(python_callable=f)\n".replace("PythonOperator", "print"),
+        "def f():\n    lost()\nprint(python_callable=f)\n",
         "def f():\n    yield lost\nf()\n",
         "def f():\n    def g():\n        lost()\n    return g\nf()\n",
         "if __name__ == '__main__':\n    lost()\n",

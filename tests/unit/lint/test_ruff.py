@@ -70,7 +70,7 @@ def test_rules_that_are_opt_in_are_silent_unless_asked_for() -> None:
 
 
 def test_a_heavy_import_is_told_at_the_top_and_not_in_a_task() -> None:
-    source = "import pandas\n@task\ndef load():\n    import torch\n"
+    source = "import pandas\nfrom airflow.sdk import task\n@task\ndef load():\n    import torch\n"
     assert [finding.line for finding in check_with_ruff({A: source})] == [1]
 
 
