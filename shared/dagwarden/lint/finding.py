@@ -34,6 +34,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hint: str = ""
     clause: str = ""
     """Where the policy says so, e.g. `policy.yaml:14`."""
+    allows: Finding | None = None
+    """Of a note that a comment in the code allows something: the finding as it would have been."""
+    reason: str = ""
+    """The reason that comment gives."""
 
 
 def sort_findings(findings: list[Finding]) -> list[Finding]:

@@ -43,6 +43,20 @@ def apply_suppressions(path: str, text: str, findings: list[Finding], known: Col
     return kept + [wrong for suppression in suppressions for wrong in _judge(path, suppression, findings, known)]
 
 
+def allow(finding: Finding, reason: str) -> Finding:
+    """The note that stands where a finding was allowed in the code; it holds that finding: policies may forbid it."""
+    said = f"`{finding.rule}` is allowed here: {reason}"
+    note = find(
+        file_rules.SUPPRESSED,
+        said,
+        path=finding.path,
+        line=finding.line,
+        end_line=finding.end_line,
+        column=finding.column,
+    )
+    return msgspec.structs.replace(note, allows=finding, reason=reason)
+
+
 def read_suppressions(text: str) -> Iterator[Suppression]:
     """The suppressions in the comments of a file that compiles."""
     lines = text.split("\n")
@@ -71,11 +85,7 @@ def _is_met(finding: Finding, suppression: Suppression) -> bool:
 def _suppress(finding: Finding, suppressions: list[Suppression]) -> Finding:
     for suppression in suppressions:
         if suppression.reason and _is_met(finding, suppression):
-            said = f"`{finding.rule}` is allowed here: {suppression.reason}"
-            return find(
-                file_rules.SUPPRESSED, said, path=finding.path, line=finding.line, end_line=finding.end_line,
-                column=finding.column,
-            )  # fmt: skip
+            return allow(finding, suppression.reason)
     return finding
 
 

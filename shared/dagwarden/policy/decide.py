@@ -48,7 +48,7 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
 
     Each refusal by the policy itself is a finding whose `clause` names the line that says so.
     """
-    levelled = [_apply_level(policy, finding) for finding in facts.findings]
+    levelled = [_rate(policy, finding) for finding in facts.findings]
     findings = [finding for finding in levelled if finding is not None] + _check_policy(policy, facts)
     denied = any(finding.severity is Severity.ERROR for finding in findings)
     return Decision(
@@ -69,6 +69,22 @@ def _check_policy(policy: Policy, facts: PushFacts) -> list[Finding]:
 
 _SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Level.AUDIT: Severity.INFO}
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def _rate(policy: Policy, finding: Finding) -> Finding | None:
+    """The finding as the policy rates it; None where it is switched off.
+
+    What was allowed in the code, and the policy lets nobody allow there, counts as if it had not been.
+    """
+    allowed, forbidden = finding.allows, policy.enforcement.unsuppressable
+    if allowed is None or allowed.rule not in forbidden:
+        return _apply_level(policy, finding)
+    rated = _apply_level(policy, allowed)
+    if rated is None:
+        return None
+    message = f"{allowed.message} (the policy lets no comment allow it)"
+    clause = policy.clause("enforcement", "unsuppressable", forbidden.index(allowed.rule))
+    return msgspec.structs.replace(rated, message=message, clause=clause)
 
 
 def _apply_level(policy: Policy, finding: Finding) -> Finding | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import msgspec
 
-from dagwarden.documents import Document, read_document, suggest
+from dagwarden.documents import Document, read_document, refuse, suggest
 from dagwarden.policy.globs import explain_glob, match_path
 from dagwarden.policy.model import Level, Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
@@ -28,6 +28,19 @@ def load_policy(content: bytes, name: str = "policy.yaml") -> Policy:
     document = read_document(content, PolicyFile, name=name, check=_check_meaning)
     said = {field: getattr(document.value, field) for field in PolicyFile.__struct_fields__}
     return Policy(**said, digest=digest(content), document=document)
+
+
+def check_own_rules(policy: Policy, own: Collection[str]) -> None:
+    """Every rule the policy names is known: a policy with rules of its own is complete only together with them.
+
+    Args:
+        own: ids of the rules in the folder that `lint.rules` names.
+
+    Raises:
+        InvalidInput: it names rules that nobody has, each as `NAME:LINE: what`.
+    """
+    if faults := list(_find_unknown(policy.document, own)):
+        raise refuse(policy.document.name, faults)
 
 
 def advise(policy: Policy) -> list[str]:
@@ -53,11 +66,24 @@ def _check_meaning(document: Document[PolicyFile]) -> list[Fault]:
 def _check_rules(document: Document[PolicyFile]) -> Iterator[Fault]:
     known = index_rules()
     for rule, level in document.value.enforcement.rules.items():
-        line = document.line("enforcement", "rules", rule)
-        if rule not in known:
-            yield Fault(line, f"`{rule}` is no rule{suggest(rule, list(known))}; see `dagwarden rules`")
-        elif level is not Level.ENFORCE and known[rule]:
+        if level is not Level.ENFORCE and known.get(rule):
+            line = document.line("enforcement", "rules", rule)
             yield Fault(line, f"`{rule}` cannot be turned down to `{level}`: {known[rule]}")
+    if not document.value.lint.rules:
+        yield from _find_unknown(document, frozenset())
+
+
+def _find_unknown(document: Document[PolicyFile], own: Collection[str]) -> Iterator[Fault]:
+    """The rules that a policy names and that neither Dagwarden nor the team has."""
+    known = [*index_rules(), *own]
+    named: list[tuple[str, tuple[str | int, ...]]] = [
+        (rule, ("rules", rule)) for rule in document.value.enforcement.rules
+    ]
+    named += [(rule, ("unsuppressable", index)) for index, rule in enumerate(document.value.enforcement.unsuppressable)]
+    for rule, path in named:
+        if rule not in known:
+            line = document.line("enforcement", *path)
+            yield Fault(line, f"`{rule}` is no rule{suggest(rule, known)}; see `dagwarden rules`")
 
 
 def _check_globs(document: Document[PolicyFile]) -> Iterator[Fault]:

@@ -47,6 +47,21 @@ class Enforcement(Section, frozen=True, kw_only=True):
 
     default: Level = Level.ENFORCE
     rules: dict[str, Level] = {}
+    unsuppressable: Annotated[
+        tuple[str, ...], Meta(description="rules that no `# dagwarden: allow` comment in the code lets through")
+    ] = ()
+
+
+class Lint(Section, frozen=True, kw_only=True):
+    """What files are looked at for."""
+
+    rules: Annotated[
+        str,
+        Meta(
+            pattern=r"^(rules(/[a-z0-9][a-z0-9-]*)*)?$",
+            description="folder of rules of your own (*.yml), beside this file; empty: none",
+        ),
+    ] = ""
 
 
 class Pusher(Section, frozen=True, kw_only=True):
@@ -99,6 +114,7 @@ class PolicyFile(Section, frozen=True, kw_only=True):
     apiVersion: Literal["dagwarden/v1"]  # noqa: N815 (the key as Kubernetes spells it)
     kind: Literal["Policy"]
     enforcement: Enforcement = Enforcement()
+    lint: Lint = Lint()
     pushers: tuple[Pusher, ...] = ()
     raw_drops: RawDrops = RawDrops()
     drift: Drift = Drift()

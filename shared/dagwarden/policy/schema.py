@@ -24,6 +24,7 @@ def render_schema(name: str) -> str:
     kind = SCHEMAS[name]
     schema: dict[str, Any] = json_schema(kind, title=f"Dagwarden {name.partition('.')[0]}")
     if kind is PolicyFile:
-        levels = schema["$defs"]["Enforcement"]["properties"]["rules"]
-        levels["propertyNames"] = {"enum": sorted(index_rules())}
+        enforcement = schema["$defs"]["Enforcement"]["properties"]
+        enforcement["rules"]["propertyNames"] = {"enum": sorted(index_rules())}
+        enforcement["unsuppressable"]["items"] = {"enum": sorted(index_rules())}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

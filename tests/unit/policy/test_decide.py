@@ -12,6 +12,7 @@ from dagwarden.ledger.release import PutFile
 from dagwarden.ledger.state import empty_state
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
+from dagwarden.lint.suppress import allow
 from dagwarden.names import Digest, EnvironmentName, ReleasePath
 from dagwarden.policy.decide import PushFacts, decide
 from dagwarden.policy.load import load_policy
@@ -136,3 +137,36 @@ def test_every_finding_is_told_or_counted(default: Level, rules: dict[str, Level
     decision = decide(make_policy(default, rules), make_facts(findings))
     assert len(decision.findings) + decision.switched_off == len(findings)
     assert msgspec.json.decode(msgspec.json.encode(decision.findings), type=tuple[Finding, ...]) == decision.findings
+
+
+def with_unsuppressable(rule: str, level: str = "") -> Policy:
+    levels = f"  rules:\n    {rule}: {level}\n" if level else ""
+    text = f"""apiVersion: dagwarden/v1
+kind: Policy
+enforcement:
+{levels}  unsuppressable:
+    - hard-coded-secret
+    - {rule}
+pushers:
+  - name: ci
+    principals: [ci@acme.example]
+    paths: ["dags/team/**"]
+"""
+    return load_policy(text.encode())
+
+
+def test_what_the_code_allows_counts_where_the_policy_forbids_it() -> None:
+    note = allow(make_finding("connection-get-at-import", Severity.ERROR), "we need it")
+    assert decide(make_policy(), make_facts([note])).outcome is Outcome.ALLOWED
+    decision = decide(with_unsuppressable("connection-get-at-import"), make_facts([note]))
+    assert decision.outcome is Outcome.DENIED
+    (finding,) = decision.findings
+    assert (finding.rule, finding.clause) == ("connection-get-at-import", "policy.yaml:6")
+    assert "the policy lets no comment allow it" in finding.message
+
+
+def test_what_may_not_be_allowed_in_the_code_is_still_rated_by_its_level() -> None:
+    note = allow(make_finding("latest-image", Severity.WARNING), "pinned by digest elsewhere")
+    assert decide(with_unsuppressable("latest-image"), make_facts([note])).outcome is Outcome.ALLOWED
+    assert decide(with_unsuppressable("latest-image", "enforce"), make_facts([note])).outcome is Outcome.DENIED
+    assert decide(with_unsuppressable("latest-image", "off"), make_facts([note])).findings == ()

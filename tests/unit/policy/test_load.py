@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dagwarden.errors import InvalidInput
 from dagwarden.policy.environment import load_environment
-from dagwarden.policy.load import advise, load_policy, summarise
+from dagwarden.policy.load import advise, check_own_rules, load_policy, summarise
 from dagwarden.policy.schema import SCHEMAS, render_schema
 from dagwarden.wire import digest
 
@@ -123,6 +123,29 @@ def test_clauses_are_lines_of_the_file_and_defaults_point_above() -> None:
     assert policy.clause("limits", "max_files") == "prod.yaml:8"
     assert policy.clause("limits", "max_push_bytes") == "prod.yaml:7"
     assert policy.clause("raw_drops", "allowed") == "prod.yaml:1"
+
+
+def test_rules_named_as_unsuppressable_must_exist() -> None:
+    text = HEAD + "enforcement:\n  unsuppressable:\n    - latest-image\n    - latest-imago\n"
+    assert refusal(text) == [
+        "policy.yaml:6: `latest-imago` is no rule; did you mean `latest-image`?; see `dagwarden rules`"
+    ]
+
+
+def test_a_policy_with_rules_of_its_own_is_checked_together_with_them() -> None:
+    text = HEAD + "lint: {rules: rules/etl}\nenforcement:\n  rules:\n    no-prod-id: enforce\n    no-prot-id: warn\n"
+    policy = load_policy(text.encode())
+    check_own_rules(policy, {"no-prod-id", "no-prot-id"})
+    with pytest.raises(InvalidInput) as caught:
+        check_own_rules(policy, {"no-prod-id"})
+    assert caught.value.message == (
+        "policy.yaml:7: `no-prot-id` is no rule; did you mean `no-prod-id`?; see `dagwarden rules`"
+    )
+
+
+@pytest.mark.parametrize("folder", ["deltas", "rules/../deltas", "/rules", "rules/", "Rules"])
+def test_own_rules_lie_in_a_folder_of_rules(folder: str) -> None:
+    assert "`lint.rules` must be a text like" in refusal(HEAD + f"lint: {{rules: {folder}}}\n")[0]
 
 
 def test_words_that_yaml_takes_for_other_things_stay_words() -> None:
