@@ -56,6 +56,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("diff", "diff", "diff", SEE, "What changed between two releases."),
     Verb("audit", "audit", "audit", SEE, "Who did what, when, from where, with which outcome and why."),
     Verb("dead-letters", "dead_letters", "app", SEE, "Events that no handler could take: list them, replay them."),
+    Verb("drift", "mirror", "drift", CHECK, "What lies in the bucket and was never released; --heal puts it right."),
     Verb("agent", "agent", "agent", RUN, "Keep one instance at the newest release of its environment."),
     Verb("local", "local", "app", RUN, "The local cloud with functions and agents: up, down, env."),
     Verb("demo", "demo", "demo", RUN, "Play the whole story on an embedded local cloud."),

@@ -44,7 +44,7 @@ MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
 
 HINTS: dict[type[errors.DagwardenError], str] = {
     errors.AccessDenied: "grant the identity the role that the function table of the README names",
-    errors.Unavailable: "try again; `dagwarden doctor` tells which service does not answer",
+    errors.Unavailable: "try again: the service is busy or out of reach",
 }
 
 
@@ -52,10 +52,10 @@ def to_error(error: Exception, operation: str, subject: str) -> errors.Dagwarden
     """Our error for a foreign one; None when it is no exception of Google's clients (then it is a defect of ours)."""
     for foreign, ours in MAPPING:
         if isinstance(error, foreign):
-            if getattr(error, "retryable", False):  # google-auth's word for what may pass
-                ours = errors.Unavailable
+            may_pass = getattr(error, "retryable", False)  # google-auth's own word
+            kind = errors.Unavailable if may_pass else ours
             text = getattr(error, "message", None) or str(error) or type(error).__name__
-            return ours(str(text)[:500], operation=operation, subject=subject, hint=HINTS.get(ours, ""))
+            return kind(str(text)[:500], operation=operation, subject=subject, hint=HINTS.get(kind, ""))
     return None
 
 
