@@ -47,6 +47,7 @@ ENVIRONMENT_READERS = {
     "dagwarden.cli": "an edge",
     "localcloud": "an edge: starts processes and hands them their environment",
     "dagwarden.push.git_remote": "the main of the git-remote-dagwarden script",
+    "dagwarden.validate": "its forked children run DAG code: their environment is their own, and they end by os._exit",
 }
 PRINTERS = {
     "dagwarden.cli": "an edge",

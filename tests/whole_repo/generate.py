@@ -1,0 +1,237 @@
+"""Writes the generated parts of the pages: what stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+
+python -m tests.whole_repo.generate          # or: make docs
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from dagwarden.audit.entry import AuditOutcome, Kind
+from dagwarden.cli import main as command_line
+from dagwarden.cli.rules import render_page
+from dagwarden.policy.rules import list_pages
+from dagwarden.settings import PREFIX, SETTINGS
+from localcloud import calls
+from localcloud.stack import blueprint
+from tests.whole_repo.repository import ROOT, mains, parse
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+_PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def make_table(head: tuple[str, ...], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table."""
+    cells = [head]
+    cells += [("---",) * len(cells[0]), *(tuple(str(cell).replace("|", "\\|") for cell in row) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
+
+
+def settings() -> str:
+    """Every row of SETTINGS."""
+    rows = (
+        (f"`{PREFIX}{each.name.upper()}`", f"`{each.default}`" if each.default != "" else "", each.help)
+        for each in SETTINGS
+    )
+    return make_table(("variable", "default", "meaning"), rows)
+
+
+def verbs() -> str:
+    """Every verb with its line of help."""
+    return make_table(("verb", "does"), ((f"[`{each.name}`](#{each.name})", each.help) for each in command_line.VERBS))
+
+
+def help_pages() -> str:
+    """The help page of every verb, as Markdown."""
+    pages = (_help_of(command_line.load_verb(verb), f"dagwarden {verb.name}", 2) for verb in command_line.VERBS)
+    return "\n".join(pages)
+
+
+def exit_codes() -> str:
+    """The table in the docstring of cli/main.py, which a test holds against the codes."""
+    text = (command_line.__doc__ or "").splitlines()
+    return "".join(f"{line}\n" for line in text if line.startswith("|"))
+
+
+def rules() -> str:
+    """Every rule in a table."""
+    rows = (
+        (f"[{page.code}](#{page.rule}-{page.code.lower()})", f"`{page.rule}`", page.severity, _one_line(page.what))
+        for page in list_pages()
+    )
+    return make_table(("code", "rule", "severity", "what it finds"), rows)
+
+
+def rule_pages() -> str:
+    """The page of every rule."""
+    return "\n".join(re.sub(r"^(#+) ", r"#\1 ", render_page(page), flags=re.MULTILINE) for page in list_pages())
+
+
+def audit_kinds() -> str:
+    """Every kind of entry, with what the function that makes it says of itself."""
+    return make_table(("kind", "tells that"), ((f"`{kind}`", _tell(kind)) for kind in Kind))
+
+
+def audit_outcomes() -> str:
+    """Every outcome."""
+    return make_table(
+        ("outcome", "note"), ((f"`{each}`", _note_under(AuditOutcome, each.name)) for each in AuditOutcome)
+    )
+
+
+def faults() -> str:
+    """What a planned fault can do."""
+    source = Path(calls.__file__).read_text()
+    rows = re.findall(r'^    "(\w+)",  # (.+)$', source, re.MULTILINE)
+    return make_table(("action", "what happens"), ((f"`{name}`", text) for name, text in rows))
+
+
+def functions() -> str:
+    """Every function: what starts it, what it does, what its identity may."""
+    rows = ((f"`{main.name}`", _starts(main.name), _duty(main.tree), _grants(main.name)) for main in mains())
+    return make_table(("function", "starts on", "does", "its identity may"), rows)
+
+
+def accounts() -> str:
+    """The accounts of the local stack that are no function's."""
+    names = [name for name in blueprint.ACCOUNTS if name not in blueprint.FUNCTIONS]
+    return make_table(("account", "may"), ((f"`{name}`", _grants(name)) for name in names))
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "verbs": verbs,
+    "help-pages": help_pages,
+    "exit-codes": exit_codes,
+    "rules": rules,
+    "rule-pages": rule_pages,
+    "audit-kinds": audit_kinds,
+    "audit-outcomes": audit_outcomes,
+    "faults": faults,
+    "functions": functions,
+    "accounts": accounts,
+}
+
+
+def render(text: str) -> str:
+    """A page with its generated parts as they are now.
+
+    Raises:
+        KeyError: it names a part that nobody makes.
+    """
+    return _PART.sub(lambda found: f"{found[1]}{PARTS[found['name']]()}{found[3]}", text)
+
+
+def main() -> None:
+    """Write every page anew, and say which changed."""
+    for page in PAGES:
+        before = page.read_text()
+        after = render(before)
+        if after != before:
+            page.write_text(after)
+            sys.stdout.write(f"{page.relative_to(ROOT)}\n")
+
+
+def _help_of(command: Any, name: str, depth: int) -> str:
+    if subcommands := getattr(command, "commands", None):
+        pages = (_help_of(each, f"{name} {key}", depth + 1) for key, each in subcommands.items())
+        title = name.removeprefix("dagwarden ") if depth == 2 else name
+        return f"{'#' * depth} {title}\n\n{_plain(command.help)}\n\n" + "\n".join(pages)
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
+    usage = " ".join([name, *(["[OPTIONS]"] if options else []), *(_say_argument(each) for each in arguments)])
+    rows = [(f"`{_say_argument(each)}`", _plain(getattr(each, "help", ""))) for each in arguments]
+    rows += [(f"`{_say_option(each)}`", _say_meaning(each)) for each in options]
+    title = name.removeprefix("dagwarden ") if depth == 2 else name
+    table = make_table(("", ""), rows) if rows else ""
+    return f"{'#' * depth} {title}\n\n```\n{usage}\n```\n\n{_plain(command.help)}\n\n{table}"
+
+
+def _say_argument(argument: Any) -> str:
+    name = (argument.metavar or argument.name).strip("[]{}").upper()
+    many = "…" if argument.nargs == -1 and not name.endswith("…") else ""
+    return f"{name}{many}" if argument.required else f"[{name}{many}]"
+
+
+def _say_option(option: Any) -> str:
+    names = ", ".join(sorted((*option.opts, *option.secondary_opts), key=len))
+    return names if option.is_flag else f"{names} {(option.metavar or option.name).strip('<>[]{}').upper()}"
+
+
+def _say_meaning(option: Any) -> str:
+    kind = option.type_descriptor.annotation
+    among = ", ".join(str(each) for each in kind) if isinstance(kind, enum.EnumMeta) else ""
+    default = "" if option.is_flag or option.default in (None, "") else str(option.default)
+    more = (f"One of {among}." if among else "", f"Default: {default}." if default else "")
+    return " ".join(part for part in (_plain(option.help), *more, "Required." if option.required else "") if part)
+
+
+def _plain(text: str | None) -> str:
+    return "\n\n".join(_one_line(part) for part in (text or "").replace("\f", "").split("\n\n"))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _duty(tree: ast.Module) -> str:
+    return (ast.get_docstring(tree) or "").splitlines()[0].partition(": ")[2].rstrip(".")
+
+
+def _starts(function: str) -> str:
+    starts = []
+    for trigger in blueprint.TRIGGERS:
+        if trigger.function == function:
+            bucket, topic = _role_of(trigger.bucket), trigger.topic.replace(f"-{blueprint.ENVIRONMENT}", "-ENV")
+            starts.append(f"object finalized in {bucket}" if bucket else f"message on `{topic}`")
+    return "; ".join(starts)
+
+
+def _role_of(bucket: str) -> str:
+    role = bucket.removeprefix(f"{blueprint.PROJECT}-")
+    return "the environment's bucket" if role == blueprint.ENVIRONMENT else role
+
+
+def _grants(who: str) -> str:
+    places: dict[str, list[str]] = {}
+    for grant in (grant for grant in blueprint.GRANTS if grant.who == who):
+        where = " ".join(part for part in (_role_of(grant.bucket), _show_prefix(grant.prefix)) if part)
+        places.setdefault(grant.role.removeprefix("roles/"), []).append("itself" if grant.on_account == who else where)
+    return "; ".join(role + (f" on {', '.join(where)}" if any(where) else "") for role, where in places.items())
+
+
+def _show_prefix(prefix: str) -> str:
+    return f"`{prefix.replace(blueprint.ENVIRONMENT, 'ENV', 1)}`" if prefix else ""
+
+
+def _tell(kind: Kind) -> str:
+    """What the maker of entries of this kind says, else what stands under the kind."""
+    for path in sorted((ROOT / "shared/dagwarden/audit/entries").glob("*.py")):
+        for node in parse(path).body:
+            if isinstance(node, ast.FunctionDef) and node.name == str(kind).replace(".", "_"):
+                return _first_sentence(ast.get_docstring(node) or "")
+    return _note_under(Kind, kind.name)
+
+
+def _note_under(enumeration: type, name: str) -> str:
+    """The string that stands under a member of an enumeration in its source."""
+    tree = parse(Path(sys.modules[enumeration.__module__].__file__ or ""))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == enumeration.__name__)
+    for node, after in zip(body, [*body[1:], ast.Pass()], strict=True):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return _one_line(ast.literal_eval(after.value)) if isinstance(after, ast.Expr) else ""
+    return ""
+
+
+def _first_sentence(text: str) -> str:
+    return _one_line(text.partition("\n\n")[0]).rstrip(".")
+
+
+if __name__ == "__main__":
+    main()
