@@ -1,0 +1,1 @@
+"""Import DAG files in a sandbox, and tell what they hold and what their import did."""
