@@ -1,0 +1,134 @@
+"""One forked process: raises the walls, imports one file, says what it saw, and ends without a trace."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+import msgspec
+
+from dagwarden.names import ReleasePath
+from dagwarden.validate import access
+from dagwarden.validate.facts import Airflow, check_dag, find_dags, read_dags
+from dagwarden.validate.frames import frame
+from dagwarden.validate.integrity import Original, find_patched
+from dagwarden.validate.loading import explain, extend_path, load_module, name_module
+from dagwarden.validate.report import ChildReport, DagFacts, Failure, Message, ValidateSettings
+from dagwarden.validate.sandbox import process
+from dagwarden.validate.sandbox.layers import Confinement, confine, peak_memory_bytes
+from dagwarden.validate.watch import Watch
+
+Say = Callable[[Message], None]
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child is to do, and what the warm parent knew before any stranger's code ran."""
+
+    root: Path
+    path: ReleasePath
+    settings: ValidateSettings
+    confinement: Confinement
+    airflow: Airflow
+    originals: list[Original]
+    costs: Mapping[str, float]
+
+
+def run(task: Task, pipe: int, nonce: bytes) -> NoReturn:
+    """The child's whole life; it ends with exit code 0 if its report was written."""
+    end, say = os._exit, _make_speaker(pipe, nonce)
+    try:
+        gc.disable()
+        process.close_descriptors({pipe})
+        try:
+            confine(task.confinement)
+        except (OSError, ValueError) as error:
+            say(ChildReport(unconfined=str(error)))
+            end(0)
+        report = _import_and_look(task, say)
+        try:
+            say(report)
+        except MemoryError:
+            say(ChildReport(failures=(Failure(type="MemoryError", message="no memory is left to tell"),)))
+        end(0)
+    finally:
+        end(70)
+
+
+def _make_speaker(pipe: int, nonce: bytes) -> Say:
+    write = os.write
+
+    def say(message: Message) -> None:
+        content = memoryview(frame(nonce, message))
+        while content:
+            content = content[write(pipe, content) :]
+
+    return say
+
+
+def _import_and_look(task: Task, say: Say) -> ChildReport:
+    find, measure, clock = find_patched, peak_memory_bytes, time.perf_counter
+    file = task.root / task.path
+    name = name_module(file)
+    _prepare(task, name)
+    watch = _start_watch(task, say)
+    _forget_validator()
+    started = clock()
+    failures: list[Failure] = []
+    dags: tuple[DagFacts, ...] = ()
+    try:
+        dags = _look(load_module(file, name), task.airflow, failures, task.root)
+    except BaseException as error:  # noqa: BLE001 (SystemExit and KeyboardInterrupt are findings too)
+        failures.append(explain(error, task.root))
+    seconds = clock() - started
+    watch.is_on = False
+    return ChildReport(
+        dags=dags,
+        failures=tuple(failures),
+        patched=find(task.originals),
+        seconds=seconds,
+        peak_memory_bytes=measure(),
+    )
+
+
+def _look(module: ModuleType, airflow: Airflow, failures: list[Failure], root: Path) -> tuple[DagFacts, ...]:
+    sound = []
+    for dag in find_dags(module, airflow):
+        try:
+            check_dag(dag)
+            sound.append(dag)
+        except BaseException as error:  # noqa: BLE001 (a DAG's own code runs here)
+            failures.append(explain(error, root))
+    return tuple(sorted(read_dags(sound, airflow), key=lambda facts: facts.dag_id))
+
+
+def _prepare(task: Task, name: str) -> None:
+    os.chdir(task.root)
+    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
+    os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
+    random.seed()
+    extend_path(task.root)
+    task.airflow.context.autoregistered_dags.clear()
+    task.airflow.context.current_autoregister_module_name = name
+
+
+def _start_watch(task: Task, say: Say) -> Watch:
+    confinement = task.confinement
+    watch = Watch(tree=task.root, scratch=confinement.scratch, readable=confinement.readable, tell=say)
+    access.current[:] = [watch]
+    access.listen_to_environment(watch)
+    access.time_imports(watch, task.costs, task.settings.heavy_import_s, f"{task.root}/")
+    watch.start()
+    return watch
+
+
+def _forget_validator() -> None:
+    """The tree's code that imports the validator gets another copy of it, or none."""
+    for name in [name for name in sys.modules if name == "dagwarden" or name.startswith("dagwarden.")]:
+        del sys.modules[name]

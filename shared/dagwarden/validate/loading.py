@@ -1,0 +1,92 @@
+"""Importing one DAG file as Airflow does, and telling what went wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from dagwarden.validate.report import Failure
+
+MAX_MESSAGE_CHARS = 2000
+
+
+def extend_path(root: Path) -> None:
+    """The tree's modules can be imported, after all others, as Airflow lets them be.
+
+    Source: airflow.settings.prepare_syspath_for_dags_folder, apache-airflow-core 3.3.2.
+    """
+    for folder in ("dags", "plugins"):
+        if (root / folder).is_dir():
+            sys.path.append(str(root / folder))
+    sys.path_importer_cache.clear()
+
+
+def name_module(path: Path) -> str:
+    """The name Airflow gives a DAG file's module.
+
+    Source: airflow.utils.file.get_unique_dag_module_name, apache-airflow-core 3.3.2.
+    """
+    digest = hashlib.sha1(str(path).encode(), usedforsecurity=False).hexdigest()
+    return f"unusual_prefix_{digest}_{re.sub(r'[.-]', '_', path.stem)}"
+
+
+def load_module(path: Path, name: str) -> ModuleType:
+    """The module of this file, run.
+
+    Raises:
+        BaseException: whatever its code raises.
+    """
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
+    if spec is None:
+        raise ImportError(f"no module can be made of {path.name}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    loader.exec_module(module)
+    return module
+
+
+def explain(error: BaseException, root: Path) -> Failure:
+    """What is told of an exception: its kind, its words, where in the tree it arose, and which package it missed."""
+    file, line = _find_origin(error, root)
+    return Failure(
+        type=type(error).__name__[:MAX_MESSAGE_CHARS],
+        message=_say(error)[:MAX_MESSAGE_CHARS],
+        file=file,
+        line=line,
+        missing=_find_missing(error, root),
+    )
+
+
+def _say(error: BaseException) -> str:
+    try:
+        return str.__str__(str(error))
+    except BaseException:  # noqa: BLE001 (its own code says what it is, or fails to)
+        return "(its message cannot be read)"
+
+
+def _find_origin(error: BaseException, root: Path) -> tuple[str, int]:
+    tree = f"{root}/"
+    if isinstance(error, SyntaxError) and type(error.filename) is str and error.filename.startswith(tree):
+        return error.filename, error.lineno if type(error.lineno) is int else 0
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    return next(((file, line) for file, line in reversed(places) if file.startswith(tree)), ("", 0))
+
+
+def _find_missing(error: BaseException, root: Path) -> str:
+    """The top-level package that is neither installed, nor Python's, nor the tree's; empty for none."""
+    if not isinstance(error, ModuleNotFoundError) or type(error.name) is not str:
+        return ""
+    top = error.name.split(".")[0]
+    homes = (root / folder / name for folder in ("dags", "plugins") for name in (top, f"{top}.py"))
+    if not top or top in sys.stdlib_module_names or any(home.exists() for home in homes):
+        return ""
+    if top == "airflow" and error.name.startswith("airflow.providers."):
+        return "apache-airflow-providers-" + "-".join(error.name.split(".")[2:4])
+    return "" if top in sys.modules or importlib.util.find_spec(top) is not None else top

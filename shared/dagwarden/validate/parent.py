@@ -1,0 +1,132 @@
+"""The warm parent: a process that has imported Airflow and forks a child for each DAG file.
+
+It runs no stranger's code itself: of DAG files it knows the names, of children the bytes they send. It has one thread.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from dagwarden.errors import Unavailable
+from dagwarden.names import ReleasePath
+from dagwarden.validate import access, child
+from dagwarden.validate.crew import Crew
+from dagwarden.validate.facts import look_up_airflow
+from dagwarden.validate.integrity import take_originals
+from dagwarden.validate.link import Link
+from dagwarden.validate.preload import Preloaded, count_threads, is_worth
+from dagwarden.validate.report import Job, Outcome, Ready, ValidateSettings, Walls
+from dagwarden.validate.sandbox import kernel, system_calls
+from dagwarden.validate.sandbox.layers import Confinement
+from dagwarden.validate.sandbox.probe import LayerReport, probe_layers
+
+SYSTEM = (
+    *("/usr", "/lib", "/lib64", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/ssl/certs"),
+    *("/etc/ld.so.cache", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf"),
+    *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
+)
+"""What any program reads. None of it is a secret; /etc/shadow, homes, /proc, /run and /var are not among it."""
+
+
+def main(descriptor: int, home: str) -> None:
+    """Serve jobs that come over the descriptor until the engine goes.
+
+    Args:
+        home: a folder of this process alone; children may read it, and `home/scratch` is their scratch folder.
+    """
+    line = socket.socket(fileno=descriptor)
+    link = Link(line)
+    with suppress(Unavailable):
+        _serve(link, Path(home))
+
+
+def _serve(link: Link, home: Path) -> None:
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    sys.dont_write_bytecode = True
+    compiled = _compile()
+    walls = probe_layers(_make_confinement(home, (), compiled, ValidateSettings()))
+    link.send(Walls(layers=walls))
+    preloaded = Preloaded()
+    preloaded.load_base()
+    access.listen_to_readers(sys.modules["airflow.sdk.execution_time.context"])
+    warm = _Warm(home, compiled, walls, preloaded)
+    link.send(warm.describe())
+    while (job := link.receive_job()) is not None:
+        for outcome in warm.run(job):
+            link.send(outcome)
+        link.send(warm.describe())
+
+
+def _compile() -> bytes:
+    with suppress(OSError):
+        return system_calls.compile_filter()
+    return b""
+
+
+def _make_confinement(
+    home: Path, layers: tuple[str, ...], compiled: bytes, settings: ValidateSettings, root: Path | None = None
+) -> Confinement:
+    python = {sys.prefix, sys.base_prefix, *(path for path in sys.path if "site-packages" in path)}
+    readable = (*SYSTEM, *sorted(python), str(home), *([str(root)] if root else []))
+    return Confinement(
+        parent_pid=os.getpid(),
+        readable=tuple(map(Path, readable)),
+        scratch=home / "scratch",
+        scratch_bytes=settings.scratch_bytes,
+        memory_bytes=settings.memory_bytes,
+        cpu_s=settings.import_timeout_s + 1,
+        compiled_filter=compiled,
+        layers=layers,
+    )
+
+
+class _Warm:
+    """What is kept from job to job."""
+
+    def __init__(self, home: Path, compiled: bytes, walls: tuple[LayerReport, ...], preloaded: Preloaded) -> None:
+        self._home, self._compiled, self._preloaded = home, compiled, preloaded
+        self._layers = tuple(wall.name for wall in walls if wall.is_offered)
+        self._airflow = look_up_airflow()
+        self._crew = Crew()
+        self._at_once = len(os.sched_getaffinity(0))
+        self._settle()
+
+    def run(self, job: Job) -> Iterator[Outcome]:
+        """The outcome of each file, as they come; as many children at once as there are cores."""
+        if self._preloaded.load(name for name in job.preload if is_worth(name)):
+            self._settle()
+        waiting = [self._make_task(job, path) for path in reversed(job.files)]
+        while waiting or len(self._crew):
+            while waiting and len(self._crew) < self._at_once:
+                self._crew.start(waiting.pop())
+            yield from self._crew.wait()
+
+    def describe(self) -> Ready:
+        """How this process is."""
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        memory = pages * os.sysconf("SC_PAGE_SIZE")
+        return Ready(forks=self._crew.forks, memory_bytes=memory, threads=count_threads())
+
+    def _settle(self) -> None:
+        """What is imported is out of the collector's sight, so that children do not copy it, and known as it is."""
+        gc.collect()
+        gc.freeze()
+        self._originals = take_originals()
+
+    def _make_task(self, job: Job, path: ReleasePath) -> child.Task:
+        confinement = _make_confinement(self._home, self._layers, self._compiled, job.settings, Path(job.root))
+        return child.Task(
+            root=Path(job.root),
+            path=path,
+            settings=job.settings,
+            confinement=confinement,
+            airflow=self._airflow,
+            originals=self._originals,
+            costs=self._preloaded.costs,
+        )

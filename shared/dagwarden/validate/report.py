@@ -1,0 +1,155 @@
+"""What is said of one DAG file: between engine, warm parent and child, and to whoever asked."""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from dagwarden.lint.finding import Finding
+from dagwarden.names import ReleasePath
+from dagwarden.validate.sandbox.layers import DEFAULT_GUARANTEES, Guarantee
+from dagwarden.validate.sandbox.probe import LayerReport
+
+MIB = 1 << 20
+
+
+class ValidateSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much an import may take, and what must hold around it."""
+
+    import_timeout_s: float = 30.0
+    memory_bytes: int = 512 * MIB
+    """Beyond what the warm parent has mapped."""
+    scratch_bytes: int = 64 * MIB
+    max_report_bytes: int = 8 * MIB
+    slow_import_s: float = 2.0
+    heavy_import_s: float = 0.5
+    """What one imported module may cost before it is named."""
+    required: tuple[Guarantee, ...] = DEFAULT_GUARANTEES
+
+
+class DagFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """One DAG."""
+
+    dag_id: str
+    task_ids: tuple[str, ...]
+
+
+class DeedKind(enum.StrEnum):
+    """What an import can be seen doing."""
+
+    NETWORK = "network"
+    SUBPROCESS = "subprocess"
+    WRITE = "write"
+    WRITE_OUTSIDE = "write-outside"
+    READ_OUTSIDE = "read-outside"
+    ENVIRONMENT = "environment"
+    VARIABLE = "variable"
+    CONNECTION = "connection"
+    SIGNAL = "signal"
+    THREAD = "thread"
+    NATIVE = "native"
+    TAMPER = "tamper"
+    HEAVY = "heavy"
+
+
+class Deed(msgspec.Struct, frozen=True, kw_only=True, tag="deed"):
+    """One thing an import did, told before it was done: what follows cannot take it back."""
+
+    kind: DeedKind
+    subject: str
+    file: str
+    """Absolute path of the innermost file of the release tree that led to it."""
+    line: int
+    seconds: float = 0.0
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """The exception an import ended with."""
+
+    type: str
+    message: str
+    file: str = ""
+    """Innermost file of the release tree on the way to it; empty where there is none."""
+    line: int = 0
+    missing: str = ""
+    """Top-level package that was not found."""
+
+
+class ChildReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
+    """The last word of a child."""
+
+    dags: tuple[DagFacts, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    patched: tuple[str, ...] = ()
+    """Airflow's or the validator's own functions and classes that are not what they were before the import."""
+    unconfined: str = ""
+    """Why a layer of the sandbox could not be raised; then nothing was imported."""
+    seconds: float = 0.0
+    """That the import took."""
+    peak_memory_bytes: int = 0
+
+
+Message = Deed | ChildReport
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, tag="job"):
+    """Files of one tree to import, and modules worth importing before they are."""
+
+    root: str
+    files: tuple[ReleasePath, ...]
+    preload: tuple[str, ...]
+    settings: ValidateSettings
+
+
+class Ended(enum.StrEnum):
+    """How a child ended."""
+
+    REPORTED = "reported"
+    TIMED_OUT = "timed-out"
+    KILLED = "killed"
+    EXITED = "exited"
+    FORGED = "forged"
+    TALKED_TOO_MUCH = "talked-too-much"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
+    """What became of one file's child, as the warm parent saw it."""
+
+    path: ReleasePath
+    ended: Ended
+    status: int = 0
+    """Exit code, or signal where it was killed."""
+    deeds: tuple[Deed, ...] = ()
+    report: ChildReport = ChildReport()
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+class Walls(msgspec.Struct, frozen=True, kw_only=True, tag="walls"):
+    """What this host offers: the first thing a warm parent says, before it imports Airflow."""
+
+    layers: tuple[LayerReport, ...]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+    """The warm parent takes jobs, or has ended one."""
+
+    forks: int
+    memory_bytes: int
+    threads: int = 1
+
+
+Answer = Walls | Outcome | Ready
+
+
+class FileReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one file."""
+
+    path: ReleasePath
+    dags: tuple[DagFacts, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+    """From fork to end, as the parent measured it."""
+    peak_memory_bytes: int
