@@ -21,7 +21,8 @@ from dagwarden.cloud.identity import utc_now
 from dagwarden.errors import AccessDenied, Contended, InvalidInput, NotFound, Permanent, Tampered, Unavailable
 from dagwarden.events.objects import ObjectEvent, ObjectEventKind
 from dagwarden.handlers.claim import Claim, take_claim
-from dagwarden.handlers.judge import Judgement, judge
+from dagwarden.handlers.head_imports import HeadImports
+from dagwarden.handlers.judge import Judgement, changes_python, judge
 from dagwarden.handlers.offer import Offer, offered_push_id, read_offer
 from dagwarden.handlers.stages import Stages
 from dagwarden.ledger.commit import Committed, Draft, commit
@@ -71,6 +72,7 @@ class Gate:
     ) -> None:
         self._cloud = cloud
         self._ledger = Ledger(cloud)
+        self._imports = HeadImports(self._ledger)
         self._audit = AuditWriter(cloud, now=now)
         self._now = now
         self._new_attempt = new_attempt
@@ -130,8 +132,11 @@ class Gate:
             released = state.pushes.get(offer.push_id)
             if released is not None:
                 return self._finish_released(offer, policy, findings, released, stages)
+            with stages.time("imports"):
+                imports = self._imports.at(state) if changes_python(offer) else None
             with stages.time("decide"):
-                judgement = judge(offer, policy, findings, state, self._find_target(offer), now=self._now())
+                target, now = self._find_target(offer), self._now()
+                judgement = judge(offer, policy, findings, state, target, imports=imports, now=now)
             verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
             releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
             with stages.time("claim"):
@@ -147,6 +152,8 @@ class Gate:
             with stages.time("commit"):
                 committed = self._commit(offer, claim.verdict, judgement, state)
             if committed is not None:
+                if judgement.imports is not None:
+                    self._imports.remember(committed.state, judgement.imports)
                 return self._finish(offer, claim.verdict, committed, stages)
         raise Contended(
             f"{self._cloud.settings.commit_attempts} other releases came first",

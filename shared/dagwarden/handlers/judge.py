@@ -8,9 +8,12 @@ import msgspec
 
 from dagwarden.handlers.offer import Offer
 from dagwarden.ledger.changes import changes_of_push, changes_of_rollback
-from dagwarden.ledger.release import FileChange
+from dagwarden.ledger.release import DeleteFile, FileChange, PutFile
 from dagwarden.ledger.state import LedgerState
 from dagwarden.lint.finding import Finding, Severity, sort_findings
+from dagwarden.lint.graph import PYTHON, ImportGraph
+from dagwarden.lint.import_rules import check_change
+from dagwarden.lint.imports import FileImports, read_imports
 from dagwarden.policy.decide import PushFacts, decide
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome
@@ -29,6 +32,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What it changes there, denied or not; nothing when it cannot be read."""
     target: LedgerState | None = None
     """For a rollback: the state it goes back to."""
+    imports: ImportGraph | None = None
+    """The import graph of the tree as it would be; None where it was not made."""
 
 
 def judge(
@@ -38,6 +43,7 @@ def judge(
     state: LedgerState,
     target: LedgerState | None,
     *,
+    imports: ImportGraph | None = None,
     now: dt.datetime,
 ) -> Judgement:
     """Judge an offer on top of `state`.
@@ -45,6 +51,7 @@ def judge(
     Args:
         findings: what unpacking, attestation and lint found: none of it hangs on the head.
         target: for a rollback, the state it goes back to.
+        imports: the import graph of `state`; None when the push changes no Python.
     """
     manifest = offer.manifest
     is_whole = all(change.path in offer.files for change in manifest.changes if isinstance(change, Put))
@@ -58,6 +65,10 @@ def judge(
     else:
         changes = changes_of_push(state, manifest, offer.files)
         findings = [*findings, *check_ancestry(state, manifest, changes), *check_tree(manifest.changes, state.files)]
+    after = None
+    if imports is not None and manifest.rollback_to is None:
+        after = _change_imports(imports, changes, offer)
+        findings = [*findings, *check_change(imports, after, [change.path for change in changes])]
     if policy is None:
         return _deny(findings, changes, target)
     decision = decide(
@@ -72,7 +83,24 @@ def judge(
             now=now,
         ),
     )
-    return Judgement(outcome=decision.outcome, findings=decision.findings, changes=changes, target=target)
+    return Judgement(
+        outcome=decision.outcome, findings=decision.findings, changes=changes, target=target, imports=after
+    )
+
+
+def changes_python(offer: Offer) -> bool:
+    """Whether what an offer changes can change what imports find. A rollback goes where all was found once."""
+    manifest = offer.manifest
+    return manifest.rollback_to is None and any(change.path.endswith(PYTHON) for change in manifest.changes)
+
+
+def _change_imports(imports: ImportGraph, changes: tuple[FileChange, ...], offer: Offer) -> ImportGraph:
+    put: dict[str, FileImports | None] = {}
+    for change in changes:
+        if isinstance(change, PutFile):
+            is_python = change.path.endswith(".py")
+            put[change.path] = read_imports(change.path, offer.files[change.path].content) if is_python else None
+    return imports.replace(put, [change.path for change in changes if isinstance(change, DeleteFile)])
 
 
 def _deny(

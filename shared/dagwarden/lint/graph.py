@@ -10,6 +10,8 @@ import msgspec
 from dagwarden.lint.imports import ROOTS, STAR, FileImports, Import, module_name, read_imports
 
 _COMPILED = (".so", ".pyc", ".pyd")
+PYTHON = (".py", *_COMPILED)
+"""How the names of files end that can be imported."""
 
 
 class Status(enum.Enum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagwarden.events.objects import ObjectEvent
 from dagwarden.handlers.head_imports import HeadImports
 from dagwarden.ledger.read import Ledger
 from dagwarden.lint.finding import Severity
@@ -14,21 +15,26 @@ USES = "from common.gcp import bucket\n"
 TREE = {HELPER: "def bucket(): ...\n", DAG: USES}
 
 
+def offer(desk: Desk, files: dict[str, str] | None = None, deletes: tuple[str, ...] = ()) -> ObjectEvent:
+    """Push on whatever is there."""
+    return desk.push(files, deletes=deletes, force=True)
+
+
 def test_a_push_may_import_what_the_head_has(desk: Desk) -> None:
-    desk.allow(desk.push({HELPER: "def bucket(): ...\n"}))
-    desk.allow(desk.push({DAG: USES}))
+    desk.allow(offer(desk, {HELPER: "def bucket(): ...\n"}))
+    desk.allow(offer(desk, {DAG: USES}))
     assert desk.head() == 2
 
 
 def test_a_push_that_imports_what_nobody_released_is_denied(desk: Desk) -> None:
-    desk.allow(desk.push(TREE))
-    assert desk.deny(desk.push({"dags/new.py": "from common.gpc import bucket\n"})) == {"import-of-missing-module"}
-    assert desk.deny(desk.push({"dags/new.py": "from common.gcp import pail\n"})) == {"import-of-missing-name"}
+    desk.allow(offer(desk, TREE))
+    assert desk.deny(offer(desk, {"dags/new.py": "from common.gpc import bucket\n"})) == {"import-of-missing-module"}
+    assert desk.deny(offer(desk, {"dags/new.py": "from common.gcp import pail\n"})) == {"import-of-missing-name"}
 
 
 def test_a_helper_that_loses_a_name_is_denied_for_the_sake_of_an_untouched_dag(desk: Desk) -> None:
-    desk.allow(desk.push(TREE))
-    verdict = desk.deliver(desk.push({HELPER: "def pail(): ...\n"}))
+    desk.allow(offer(desk, TREE))
+    verdict = desk.deliver(offer(desk, {HELPER: "def pail(): ...\n"}))
     assert verdict is not None
     (found,) = [each for each in verdict.findings if each.severity is Severity.ERROR]
     assert (found.rule, found.path) == ("import-of-missing-name", DAG)
@@ -36,32 +42,32 @@ def test_a_helper_that_loses_a_name_is_denied_for_the_sake_of_an_untouched_dag(d
 
 
 def test_a_helper_deleted_with_its_importers_is_allowed_and_alone_is_not(desk: Desk) -> None:
-    desk.allow(desk.push(TREE))
-    assert desk.deny(desk.push(deletes=(HELPER,))) == {"import-of-missing-module"}
-    assert desk.allow(desk.push({DAG: "x = 1\n"}, deletes=(HELPER,))) == 2
+    desk.allow(offer(desk, TREE))
+    assert desk.deny(offer(desk, deletes=(HELPER,))) == {"import-of-missing-module"}
+    assert desk.allow(offer(desk, {DAG: "x = 1\n"}, deletes=(HELPER,))) == 2
 
 
 def test_a_gate_that_starts_anew_knows_the_head_as_well(desk: Desk) -> None:
-    desk.allow(desk.push(TREE))
+    desk.allow(offer(desk, TREE))
     desk.restart()
-    assert desk.deny(desk.push(deletes=(HELPER,))) == {"import-of-missing-module"}
+    assert desk.deny(offer(desk, deletes=(HELPER,))) == {"import-of-missing-module"}
 
 
 def test_a_gate_follows_what_other_gates_release(desk: Desk) -> None:
-    desk.allow(desk.push(TREE))
+    desk.allow(offer(desk, TREE))
     reader = HeadImports(Ledger(desk.cloud))
     reader.at(Ledger(desk.cloud).state(PROD))
     for number in range(12):
-        desk.allow(desk.push({f"dags/more{number}.py": "import common.gcp\n"}))
-    desk.allow(desk.push({"dags/more0.py": "x = 1\n"}, deletes=("dags/more1.py",)))
+        desk.allow(offer(desk, {f"dags/more{number}.py": "import common.gcp\n"}))
+    desk.allow(offer(desk, {"dags/more0.py": "x = 1\n"}, deletes=("dags/more1.py",)))
     graph = reader.at(Ledger(desk.cloud).state(PROD))
     assert graph == build_graph({path: text.encode() for path, text in desk.tree().items()})
     assert HeadImports(Ledger(desk.cloud)).at(Ledger(desk.cloud).state(PROD)) == graph
 
 
 def test_a_push_without_python_reads_nothing_of_the_head(desk: Desk) -> None:
-    desk.allow(desk.push(TREE))
+    desk.allow(offer(desk, TREE))
     desk.restart()
-    verdict = desk.deliver(desk.push({"dags/query.sql": "select 1\n"}))
+    verdict = desk.deliver(offer(desk, {"dags/query.sql": "select 1\n"}))
     assert verdict is not None
     assert verdict.release == 2
