@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from dagwarden.lint.file_rules import SUPPRESSED
 from dagwarden.lint.finding import Finding, Severity, sort_findings
-from dagwarden.lint.graph import MISSING, ImportGraph, Status
+from dagwarden.lint.graph import MISSING, ImportGraph, Status, build_graph, find_roots
 from dagwarden.lint.imports import Import, When, module_name
 from dagwarden.lint.page import Page, find
+from dagwarden.lint.suppress import allow
 
 _PATHS = (
     "https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/modules_management.html",
@@ -53,6 +53,18 @@ MISSING_NAME = Page(
     sources=_PATHS,
 )
 IMPORT_RULES = (MISSING_MODULE, MISSING_NAME)
+
+
+def check_files(files: Mapping[str, bytes], linted: Collection[str]) -> list[Finding]:
+    """What some files of a checkout import and it does not have; sorted.
+
+    Args:
+        files: every Python file under the checkout's dags/ and plugins/ folders, those to lint among them: of a part of
+            the tree nothing can be said.
+        linted: the paths to tell of.
+    """
+    graph = build_graph(files, roots=find_roots(files))
+    return sort_findings(list(_check_files(graph, [path for path in linted if path in graph.files], None)))
 
 
 def check_tree(graph: ImportGraph) -> list[Finding]:
@@ -135,13 +147,12 @@ def _report(
     if found.when is When.NEVER or (found.when is When.GUARDED and not was_there):
         return
     page = MISSING_MODULE if status is Status.MISSING_MODULE else MISSING_NAME
-    if page.rule in found.allowed:
-        said = f"`{page.rule}` is allowed here: {found.allowed[page.rule]}"
-        yield find(SUPPRESSED, said, path=path, line=found.line, column=found.column)
-        return
     finding = find(page, _explain(graph, found, status, cause), path=path, line=found.line, column=found.column)
     is_sure = found.when is When.IMPORT and (was_there or found.is_relative or _is_proven(graph, found))
-    yield finding if is_sure else msgspec.structs.replace(finding, severity=Severity.WARNING)
+    if not is_sure:
+        finding = msgspec.structs.replace(finding, severity=Severity.WARNING)
+    reason = found.allowed.get(page.rule)
+    yield finding if reason is None else allow(finding, reason)
 
 
 def _is_proven(graph: ImportGraph, found: Import) -> bool:

@@ -13,6 +13,9 @@ from dagwarden.lint import file_rules
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
 
+NEED_TREE = frozenset({"import-of-missing-module", "import-of-missing-name"})
+"""Rules that one file alone does not decide: whether a comment that allows one is met, is not known here."""
+
 _COMMENT = re.compile(r"#\s*dagwarden:\s*allow\b(?P<rules>[^#]*?)(?:\s--\s*(?P<reason>.*))?$")
 _MARK = "dagwarden:"
 
@@ -98,6 +101,8 @@ def _judge(path: str, suppression: Suppression, findings: list[Finding], known: 
     for rule in suppression.rules:
         if rule not in known:
             yield find(file_rules.UNUSED_SUPPRESSION, f"`{rule}` is no rule", path=path, line=suppression.line)
-        elif not any(finding.rule == rule and _is_met(finding, suppression) for finding in findings):
+        elif rule not in NEED_TREE and not any(
+            finding.rule == rule and _is_met(finding, suppression) for finding in findings
+        ):
             said = f"`{rule}` finds nothing here"
             yield find(file_rules.UNUSED_SUPPRESSION, said, path=path, line=suppression.line)

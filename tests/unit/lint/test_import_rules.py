@@ -6,7 +6,9 @@ import pytest
 
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.graph import ImportGraph, build_graph
-from dagwarden.lint.import_rules import check_change, check_tree
+from dagwarden.lint.import_rules import IMPORT_RULES, check_change, check_files, check_tree
+from dagwarden.lint.lint import lint_file, load_catalogue
+from dagwarden.lint.suppress import NEED_TREE
 
 HELPERS = {
     "dags/common/__init__.py": "",
@@ -150,4 +152,18 @@ def test_a_suppression_with_a_reason_is_counted() -> None:
     allow = "# dagwarden: allow import-of-missing-module -- made by the image\n"
     (found,) = check(f"{allow}from common.built import x\n")
     assert (found.rule, found.severity) == ("suppressed", Severity.INFO)
-    assert "made by the image" in found.message
+    assert found.reason == "made by the image"
+    assert found.allows is not None
+    assert found.allows.rule == "import-of-missing-module"
+
+
+def test_a_suppression_that_only_the_tree_can_judge_is_not_called_unused() -> None:
+    assert {page.rule for page in IMPORT_RULES} == NEED_TREE
+    text = b"# dagwarden: allow import-of-missing-module -- made by the image\nfrom common.built import x\n"
+    assert lint_file("dags/a.py", text, load_catalogue()) == []
+
+
+def test_of_a_checkout_only_the_files_asked_for_are_told() -> None:
+    tree = {"etl/dags/common/gcp.py": b"x = 1\n", "etl/dags/a.py": b"from common.gcp import x, y\n"}
+    tree["etl/dags/b.py"] = tree["etl/dags/a.py"]
+    assert [found.path for found in check_files(tree, ["etl/dags/b.py", "etl/README.md"])] == ["etl/dags/b.py"]
