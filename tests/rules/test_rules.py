@@ -22,12 +22,21 @@ TESTS: dict[str, dict[str, Any]] = {
     for file in sorted((HERE / "cases").glob("*-test.yml"))
 }
 RULES = {pattern.page.rule: pattern for pattern in load_catalogue().patterns}
+NAMES = load_catalogue().names
 CASES = [
     pytest.param(rule, kind, source, id=f"{rule}-{kind}-{index}")
     for rule, test in TESTS.items()
     for kind in ("valid", "invalid")
     for index, source in enumerate(test[kind])
 ]
+
+
+ALIASED = [
+    pytest.param(file.stem, source, id=f"{file.stem}-{index}")
+    for file in sorted((HERE / "aliased").glob("*.yml"))
+    for index, source in enumerate(yaml.safe_load(file.read_text())["invalid"])
+]
+"""What only our loader sees, since ast-grep follows no imports."""
 
 
 def test_each_rule_has_a_test_and_each_test_a_rule() -> None:
@@ -47,6 +56,13 @@ def test_case_holds_under_our_loader(rule: str, kind: str, source: str) -> None:
     assert findings == []
     found = match_rules("dags/case.py", text, [RULES[rule]])
     assert bool(found) == (kind == "invalid"), [finding.message for finding in found]
+
+
+@pytest.mark.parametrize(("rule", "source"), ALIASED)
+def test_a_renamed_import_hides_nothing(rule: str, source: str) -> None:
+    text, findings = read_source("dags/case.py", source.encode(), python=(3, 11))
+    assert findings == []
+    assert match_rules("dags/case.py", text, [RULES[rule]], NAMES)
 
 
 def test_every_case_holds_under_ast_grep() -> None:

@@ -43,7 +43,10 @@ def find_page(word: str) -> Page:
 
 def render_page(page: Page) -> str:
     """The page of a rule as Markdown, under the headings that every page has."""
-    head = f"# {page.rule} ({page.code})\n\n{page.severity}, {page.category}, since {page.since}\n"
+    said = [page.severity, page.category, f"since {page.since}"]
+    said += [f"for Airflow {page.airflow[0]}.{page.airflow[1]} and later"] if page.airflow > (0, 0) else []
+    said += ["silent unless asked for"] if page.opt_in else []
+    head = f"# {page.rule} ({page.code})\n\n{', '.join(said)}\n"
     sections = (
         ("What it does", page.what),
         ("Why is this bad", page.why),

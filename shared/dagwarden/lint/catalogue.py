@@ -46,6 +46,7 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Qualified names, and how the rule spells each: files that import one under another name are read as if they did
     not. See `aliases`."""
     opt_in: bool = False
+    airflow: Annotated[str, Meta(pattern=r"^\d+\.\d+$")] = "0.0"
     masks: str = ""
     """The meta-variable whose text is a secret: messages show its kind and length only."""
     what: _Text
@@ -164,8 +165,14 @@ def _make_page(file: RuleFile) -> Page:
         limits=about.limits.strip(),
         sources=about.sources,
         opt_in=about.opt_in,
+        airflow=_read_version(about.airflow),
         fixed=about.fixed,
     )
+
+
+def _read_version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")
+    return int(major), int(minor)
 
 
 def _check_meaning(document: Document[RuleFile]) -> list[Fault]:

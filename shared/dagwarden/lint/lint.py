@@ -11,6 +11,7 @@ from dagwarden.lint.coverage import drop_eclipsed
 from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.hygiene import check_paths
 from dagwarden.lint.match import match_rules
+from dagwarden.lint.page import rate
 from dagwarden.lint.ruff import check_with_ruff
 from dagwarden.lint.suppress import apply_suppressions
 from dagwarden.names import ReleasePath
@@ -42,7 +43,7 @@ def lint_files(
     texts = {path: text for path, (text, _) in sources.items() if text}
     rules = [rule for rule in catalogue.patterns if not rule.page.opt_in or rule.page.rule in opted_in]
     with ThreadPoolExecutor(max_workers=1) as beside:
-        asked = beside.submit(check_with_ruff, texts, airflow=airflow, opted_in=opted_in)
+        asked = beside.submit(check_with_ruff, texts, opted_in=opted_in)
         found = {path: [*of_file] for path, (_, of_file) in sources.items()}
         for path, text in texts.items():
             found[path] += match_rules(path, text, rules, catalogue.names)
@@ -53,7 +54,8 @@ def lint_files(
         for path, of_file in found.items()
         for finding in apply_suppressions(path, sources[path][0], drop_eclipsed(of_file), catalogue.pages)
     ]
-    return sort_findings([*judged, *check_paths(files)])
+    rated = [rate(finding, catalogue.pages[finding.rule], airflow) for finding in judged]
+    return sort_findings([*rated, *check_paths(files)])
 
 
 def lint_file(path: str, content: bytes, catalogue: Catalogue, *, python: tuple[int, int] = (3, 11)) -> list[Finding]:

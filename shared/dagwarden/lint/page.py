@@ -29,6 +29,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: tuple[str, ...] = ()
     opt_in: bool = False
     """Whether it is silent unless asked for by name: sound advice that most files do not follow."""
+    airflow: tuple[int, int] = (0, 0)
+    """The Airflow it is about; in an older environment it only notes what an upgrade will break."""
     fixed: str = ""
     """Why no policy may turn the rule below enforce; empty: it may."""
 
@@ -53,6 +55,13 @@ def find(
         hint=page.hint,
         clause=clause,
     )
+
+
+def rate(finding: Finding, page: Page, airflow: tuple[int, int]) -> Finding:
+    """The finding as it counts in an environment of this Airflow, major and minor."""
+    if airflow < page.airflow:
+        return msgspec.structs.replace(finding, severity=Severity.INFO)
+    return finding
 
 
 def index_pages(*tables: tuple[Page, ...]) -> dict[str, Page]:

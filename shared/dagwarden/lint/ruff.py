@@ -43,14 +43,11 @@ class Diagnostic(msgspec.Struct, frozen=True):
     filename: str = ""
 
 
-def check_with_ruff(
-    texts: Mapping[ReleasePath, str], *, airflow: tuple[int, int] = (3, 3), opted_in: Collection[str] = ()
-) -> list[Finding]:
+def check_with_ruff(texts: Mapping[ReleasePath, str], *, opted_in: Collection[str] = ()) -> list[Finding]:
     """What ruff finds in these files, by our table of its rules.
 
     Args:
         texts: files that compile.
-        airflow: the environment's, major and minor. What only a newer one removes is noted, and denies nothing.
         opted_in: ids of rules that are silent unless asked for.
     """
     rules = {rule.page.code: rule for rule in RUFF_RULES if not rule.page.opt_in or rule.page.rule in opted_in}
@@ -59,7 +56,7 @@ def check_with_ruff(
         if said is None:
             findings.append(find(file_rules.NOT_ANALYSED, "ruff gives no answer on this file", path=path))
         else:
-            findings += _translate(path, said, rules, airflow)
+            findings += _translate(path, said, rules)
             findings += tell_apart(path, texts[path], _list_undefined(said))
     return findings
 
@@ -126,9 +123,7 @@ def _read(output: bytes) -> Iterator[Diagnostic]:
     return iter(msgspec.json.decode(output, type=list[Diagnostic]))
 
 
-def _translate(
-    path: ReleasePath, said: list[Diagnostic], rules: Mapping[str, RuffRule], airflow: tuple[int, int]
-) -> Iterator[Finding]:
+def _translate(path: ReleasePath, said: list[Diagnostic], rules: Mapping[str, RuffRule]) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for diagnostic in sorted(said, key=lambda each: (each.location.row, each.location.column)):
         rule = rules.get(diagnostic.code or "")
@@ -146,7 +141,7 @@ def _translate(
             end_line=diagnostic.end_location.row,
             column=diagnostic.location.column,
         )
-        yield msgspec.structs.replace(finding, severity=_rate(rule, diagnostic.message, airflow))
+        yield msgspec.structs.replace(finding, severity=_rate(rule, diagnostic.message))
 
 
 def _list_undefined(said: list[Diagnostic]) -> list[UndefinedName]:
@@ -157,9 +152,7 @@ def _list_undefined(said: list[Diagnostic]) -> list[UndefinedName]:
     ]
 
 
-def _rate(rule: RuffRule, message: str, airflow: tuple[int, int]) -> Severity:
-    if airflow < rule.airflow:
-        return Severity.INFO
+def _rate(rule: RuffRule, message: str) -> Severity:
     named = _NAMED.search(message)
-    known = rule.airflow and named and RERATED.get(named[1])
+    known = rule.page.airflow > (0, 0) and named and RERATED.get(named[1])
     return known or rule.page.severity

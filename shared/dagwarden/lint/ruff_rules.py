@@ -17,8 +17,6 @@ class RuffRule(msgspec.Struct, frozen=True, kw_only=True):
     page: Page
     once_per_file: bool = False
     """Whether the same message is told at its first place only: ruff says it at every use of one import."""
-    airflow: tuple[int, int] = (0, 0)
-    """The Airflow it is about; in an older environment it only notes what an upgrade will break."""
 
 
 def _rule(  # noqa: PLR0917 (a table reads by position)
@@ -43,9 +41,10 @@ def _rule(  # noqa: PLR0917 (a table reads by position)
         why=why,
         hint=hint,
         opt_in=opt_in,
+        airflow=airflow,
         sources=(f"https://docs.astral.sh/ruff/rules/{rule}",),
     )
-    return RuffRule(page=page, once_per_file=once_per_file, airflow=airflow)
+    return RuffRule(page=page, once_per_file=once_per_file)
 
 
 _SHELL = "Whatever reaches the command from outside is run by the shell."

@@ -27,7 +27,7 @@ def test_findings_have_ruffs_name_and_code_and_our_severity() -> None:
 
 
 def test_an_older_environment_only_takes_note() -> None:
-    (finding,) = check_with_ruff({A: OLD}, airflow=(2, 10))
+    (finding,) = lint_files({A: OLD.encode()}, load_catalogue(), airflow=(2, 10))
     assert finding.severity is Severity.INFO
 
 
