@@ -48,8 +48,8 @@ def lint(
     if as_json:
         print_json(report)
     else:
-        _print_findings(findings, files)
-        _print_summary(report)
+        print_findings(findings, files)
+        print_summary(report)
     raise typer.Exit(1 if report.errors else 0)
 
 
@@ -115,14 +115,15 @@ def make_report(files: int, findings: Sequence[Finding]) -> LintReport:
 # ---- for people --------------------------------------------------------------------------------------------------
 
 
-def _print_findings(findings: Sequence[Finding], files: Mapping[ReleasePath, bytes]) -> None:
+def print_findings(findings: Sequence[Finding], files: Mapping[ReleasePath, bytes]) -> None:
+    """One finding after another, each with the line it speaks of; findings of files not among these without it."""
     by_path = {path: [finding for finding in findings if finding.path == path] for path in files}
     shown = {path: hide_secrets(files[path], found) for path, found in by_path.items() if found}
     for finding in findings:
         place = ":".join(str(part) for part in (finding.path, finding.line, finding.column) if part)
         said = f"{place}: {finding.severity}: {finding.message} [{finding.rule} {finding.code}]"
         print_line(said, STYLES[finding.severity])
-        if finding.line:
+        if finding.line and finding.path in shown:
             _print_source(finding, shown[ReleasePath(finding.path)])
         if finding.hint:
             print_line(f"      = {finding.hint}")
@@ -144,13 +145,14 @@ def hide_secrets(content: bytes, findings: Sequence[Finding]) -> list[str]:
     lines = content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     pages = load_catalogue().pages
     for finding in findings:
-        if finding.rule == SUPPRESSED.rule or pages[finding.rule].category == "secrets":
+        if finding.rule == SUPPRESSED.rule or (finding.rule in pages and pages[finding.rule].category == "secrets"):
             lines[finding.line - 1] = lines[finding.line - 1][: finding.column - 1] + "***"
             lines[finding.line : finding.end_line] = ["***"] * (finding.end_line - finding.line)
     return lines
 
 
-def _print_summary(report: LintReport) -> None:
+def print_summary(report: LintReport) -> None:
+    """How many findings of which kind, in how many files."""
     counts = [(report.errors, "error"), (report.warnings, "warning"), (report.infos, "note")]
     told = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count) or "nothing found"
     style = "bold red" if report.errors else "yellow" if report.warnings else "green"

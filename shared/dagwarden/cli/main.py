@@ -61,6 +61,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("local", "local", "app", RUN, "The local cloud with functions and agents: up, down, env."),
     Verb("demo", "demo", "demo", RUN, "Play the whole story on an embedded local cloud."),
     Verb("lint", "lint", "lint", CHECK, "Show what the gate would find in these files."),
+    Verb("validate", "validate", "validate", CHECK, "Import DAG files in the gate's sandbox, and show what they do."),
+    Verb("doctor", "doctor", "doctor", CHECK, "Which layers of the sandbox this host offers; whether services answer."),
     Verb("rules", "rules", "rules", CHECK, "The rules a push is held to, and the page of one."),
     Verb("policy", "policy", "app", CHECK, "Check a policy.yaml or environment.yaml before it is applied."),
     Verb("verify", "verify", "verify", CHECK, "Walk the chain, the bucket and every instance, and compare."),

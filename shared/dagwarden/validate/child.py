@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import os
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,11 +18,11 @@ import msgspec
 
 from dagwarden.names import ReleasePath
 from dagwarden.validate import access
-from dagwarden.validate.facts import Airflow, check_dag, find_dags, read_dags
+from dagwarden.validate.facts import Airflow, check_dag, find_classes, find_dags, read_dags
 from dagwarden.validate.frames import frame
-from dagwarden.validate.integrity import Original, find_patched
+from dagwarden.validate.integrity import Originals
 from dagwarden.validate.loading import explain, extend_path, load_module, name_module
-from dagwarden.validate.report import ChildReport, DagFacts, Failure, Message, ValidateSettings
+from dagwarden.validate.report import ChildReport, DagFacts, Deed, DeedKind, Failure, Message, ValidateSettings
 from dagwarden.validate.sandbox import process
 from dagwarden.validate.sandbox.layers import Confinement, confine, peak_memory_bytes
 from dagwarden.validate.watch import Watch
@@ -36,7 +38,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     settings: ValidateSettings
     confinement: Confinement
     airflow: Airflow
-    originals: list[Original]
+    originals: Originals
     costs: Mapping[str, float]
 
 
@@ -73,7 +75,8 @@ def _make_speaker(pipe: int, nonce: bytes) -> Say:
 
 
 def _import_and_look(task: Task, say: Say) -> ChildReport:
-    find, measure, clock = find_patched, peak_memory_bytes, time.perf_counter
+    find, measure, clock = task.originals.find_patched, peak_memory_bytes, time.perf_counter
+    count_threads = _thread._count  # noqa: SLF001 (what threading counts can be patched)
     file = task.root / task.path
     name = name_module(file)
     _prepare(task, name)
@@ -81,23 +84,28 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
     _forget_validator()
     started = clock()
     failures: list[Failure] = []
-    dags: tuple[DagFacts, ...] = ()
+    found: tuple[tuple[DagFacts, ...], list[type]] = ((), [])
     try:
-        dags = _look(load_module(file, name), task.airflow, failures, task.root)
+        found = _look(load_module(file, name), task.airflow, failures, task.root)
     except BaseException as error:  # noqa: BLE001 (SystemExit and KeyboardInterrupt are findings too)
         failures.append(explain(error, task.root))
     seconds = clock() - started
     watch.is_on = False
+    if count_threads():
+        say(Deed(kind=DeedKind.THREAD, subject="", file=str(file), line=0))
     return ChildReport(
-        dags=dags,
+        dags=found[0],
         failures=tuple(failures),
-        patched=find(task.originals),
+        patched=find(found[1]),
         seconds=seconds,
         peak_memory_bytes=measure(),
     )
 
 
-def _look(module: ModuleType, airflow: Airflow, failures: list[Failure], root: Path) -> tuple[DagFacts, ...]:
+def _look(
+    module: ModuleType, airflow: Airflow, failures: list[Failure], root: Path
+) -> tuple[tuple[DagFacts, ...], list[type]]:
+    """The DAGs Airflow would take, and the classes of their tasks."""
     sound = []
     for dag in find_dags(module, airflow):
         try:
@@ -105,13 +113,14 @@ def _look(module: ModuleType, airflow: Airflow, failures: list[Failure], root: P
             sound.append(dag)
         except BaseException as error:  # noqa: BLE001 (a DAG's own code runs here)
             failures.append(explain(error, root))
-    return tuple(sorted(read_dags(sound, airflow), key=lambda facts: facts.dag_id))
+    facts = sorted(read_dags(sound, airflow), key=lambda each: each.dag_id)
+    return tuple(facts), find_classes(sound, airflow)
 
 
 def _prepare(task: Task, name: str) -> None:
     os.chdir(task.root)
     os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
-    os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
+    tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
     random.seed()
     extend_path(task.root)
     task.airflow.context.autoregistered_dags.clear()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dagwarden.validate.live import fields_of, get_item, is_kind, keys_of, text_of
+from dagwarden.validate.live import fields_of, get_item, is_kind, keys_of, kinds_of, text_of, values_of
 from dagwarden.validate.report import DagFacts
 
 MAX_DAGS = 10_000
@@ -58,6 +58,21 @@ def check_dag(dag: Any) -> None:
     dag.validate()
     dag.check_cycle()
     dag.resolve_template_files()
+
+
+def find_classes(dags: list[Any], airflow: Airflow) -> list[type]:
+    """The classes of the DAGs' tasks and all they descend from, mapped operators' included, each once."""
+    tasks = [task for dag in dags for task in values_of(get_item(fields_of(dag, airflow.dag), "task_dict"))]
+    kinds = {id(kind): kind for task in tasks for kind in (type(task), _class_to_map(task)) if kind is not None}
+    return list({id(each): each for kind in kinds.values() for each in kinds_of(kind)}.values())
+
+
+def _class_to_map(task: object) -> type | None:
+    try:
+        found = object.__getattribute__(task, "operator_class")
+    except AttributeError:
+        return None
+    return found if is_kind(found, type) else None
 
 
 def read_dags(dags: list[Any], airflow: Airflow) -> Iterator[DagFacts]:

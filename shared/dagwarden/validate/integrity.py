@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-GUARDED = ("airflow", "msgspec", "dagwarden.validate")
-"""Packages whose functions and classes must stay what they were."""
-LEFT_OUT = ("airflow.example_dags", "airflow.migrations")
+GUARDED = ("airflow.sdk.definitions", "airflow.sdk.bases", "airflow.models", "dagwarden.validate")
+"""Packages whose functions and classes must always be what they were. Looking costs a page of memory each."""
+GUARDED_IF_USED = ("airflow.providers",)
+"""Packages whose classes must be, where a task is one of them."""
 BUILTINS = ("isinstance", "issubclass", "getattr", "type", "id", "dict", "str", "object", "super", "property")
 MAX_NAMED = 20
 
@@ -32,25 +34,39 @@ class Original:
         return self.holder.get(self.name) is self.value and _code(self.value) is self.code
 
 
-def take_originals() -> list[Original]:
-    """Every function and class of the guarded packages that are imported now."""
-    modules = [(name, module) for name, module in list(sys.modules.items()) if _is_guarded(name, module)]
-    seen: set[int] = set()
-    originals = [original for name, module in modules for original in _of_module(name, module, seen)]
-    known = vars(sys.modules["builtins"])
-    return originals + [Original("builtins", known, name, known[name]) for name in BUILTINS]
+class Originals:
+    """What was imported when this was made, as it was then."""
+
+    def __init__(self) -> None:
+        seen: set[int] = set()
+        known = vars(sys.modules["builtins"])
+        self.always = [Original("builtins", known, name, known[name]) for name in BUILTINS]
+        self.if_used: dict[int, list[Original]] = {}
+        for name, module in list(sys.modules.items()):
+            if type(module) is ModuleType and _lies_in(name, GUARDED):
+                self.always += _of_module(name, module, seen)
+            elif type(module) is ModuleType and _lies_in(name, GUARDED_IF_USED):
+                self.if_used |= {id(kind): list(_of_class(where, kind)) for where, kind in _classes_of(name, module)}
+
+    def find_patched(self, used: Iterable[type]) -> tuple[str, ...]:
+        """The dotted names of what is no longer what it was, at most MAX_NAMED.
+
+        Args:
+            used: the classes of the tasks found, and those they descend from.
+        """
+        looked_at = chain(self.always, *(self.if_used.get(id(kind), ()) for kind in used))
+        changed = (f"{original.where}.{original.name}" for original in looked_at if not original.is_unchanged())
+        return tuple(islice(changed, MAX_NAMED))
 
 
-def find_patched(originals: list[Original]) -> tuple[str, ...]:
-    """The dotted names of what is no longer what it was, at most MAX_NAMED."""
-    changed = (f"{original.where}.{original.name}" for original in originals if not original.is_unchanged())
-    return tuple(name for name, _ in zip(changed, range(MAX_NAMED), strict=False))
+def _lies_in(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
-def _is_guarded(name: str, module: ModuleType | None) -> bool:
-    if type(module) is not ModuleType or name.startswith(LEFT_OUT):
-        return False
-    return any(name == package or name.startswith(f"{package}.") for package in GUARDED)
+def _classes_of(name: str, module: ModuleType) -> Iterator[tuple[str, type]]:
+    for each, value in list(vars(module).items()):
+        if isinstance(value, type) and value.__module__ == name:
+            yield f"{name}.{each}", value
 
 
 def _of_module(name: str, module: ModuleType, seen: set[int]) -> Iterator[Original]:

@@ -9,6 +9,7 @@ from typing import Any
 _MRO_OF = type.__dict__["__mro__"].__get__
 _DICT_OF = type.__dict__["__dict__"].__get__
 _KEYS: Any = dict.keys
+_VALUES: Any = dict.values
 _GET: Any = dict.get
 _TEXT: Callable[[object], str] = str.__str__
 
@@ -41,6 +42,20 @@ def keys_of(value: object) -> list[object]:
         TypeError: it is none.
     """
     return list(_KEYS(value))
+
+
+def values_of(value: object) -> list[Any]:
+    """The values of a dictionary, or of what descends from one, as the dictionary has them.
+
+    Raises:
+        TypeError: it is none.
+    """
+    return list(_VALUES(value))
+
+
+def kinds_of(kind: type) -> tuple[type, ...]:
+    """A class and all it descends from, whatever its metaclass says."""
+    return tuple(_MRO_OF(kind))
 
 
 def get_item(value: object, key: str) -> Any:

@@ -14,6 +14,7 @@ from types import ModuleType
 from dagwarden.validate.report import Failure
 
 MAX_MESSAGE_CHARS = 2000
+UNREADABLE = "(what it says cannot be read)"
 
 
 def extend_path(root: Path) -> None:
@@ -54,21 +55,20 @@ def load_module(path: Path, name: str) -> ModuleType:
 
 def explain(error: BaseException, root: Path) -> Failure:
     """What is told of an exception: its kind, its words, where in the tree it arose, and which package it missed."""
-    file, line = _find_origin(error, root)
-    return Failure(
-        type=type(error).__name__[:MAX_MESSAGE_CHARS],
-        message=_say(error)[:MAX_MESSAGE_CHARS],
-        file=file,
-        line=line,
-        missing=_find_missing(error, root),
-    )
+    kind = type.__dict__["__name__"].__get__(type(error))[:MAX_MESSAGE_CHARS]
+    try:
+        file, line = _find_origin(error, root)
+        missing = _find_missing(error, root)
+    except BaseException:  # noqa: BLE001 (an exception's own code may run here)
+        return Failure(type=kind, message=UNREADABLE)
+    return Failure(type=kind, message=_say(error)[:MAX_MESSAGE_CHARS], file=file, line=line, missing=missing)
 
 
 def _say(error: BaseException) -> str:
     try:
         return str.__str__(str(error))
     except BaseException:  # noqa: BLE001 (its own code says what it is, or fails to)
-        return "(its message cannot be read)"
+        return UNREADABLE
 
 
 def _find_origin(error: BaseException, root: Path) -> tuple[str, int]:

@@ -18,7 +18,7 @@ from dagwarden.names import ReleasePath
 from dagwarden.validate import access, child
 from dagwarden.validate.crew import Crew
 from dagwarden.validate.facts import look_up_airflow
-from dagwarden.validate.integrity import take_originals
+from dagwarden.validate.integrity import Originals
 from dagwarden.validate.link import Link
 from dagwarden.validate.preload import Preloaded, count_threads, is_worth
 from dagwarden.validate.report import Job, Outcome, Ready, ValidateSettings, Walls
@@ -117,7 +117,7 @@ class _Warm:
         """What is imported is out of the collector's sight, so that children do not copy it, and known as it is."""
         gc.collect()
         gc.freeze()
-        self._originals = take_originals()
+        self._originals = Originals()
 
     def _make_task(self, job: Job, path: ReleasePath) -> child.Task:
         confinement = _make_confinement(self._home, self._layers, self._compiled, job.settings, Path(job.root))

@@ -8,6 +8,7 @@ Source: PEP 578; docs.python.org/3.11/library/audit_events.html.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -147,6 +148,10 @@ class Watch:
     def _see(self, event: str, watched: Watched, arguments: tuple[Any, ...]) -> None:
         kind, reach = watched.kind, watched.reach
         subject = _name(arguments, watched.argument)
+        if event == "socket.__new__":
+            if arguments[1] == socket.AF_UNIX:
+                return
+            subject = "a socket"
         if event == "import":
             if not subject.startswith(self._tree):
                 return
@@ -155,6 +160,7 @@ class Watch:
             if judged is None:
                 return
             kind, reach = judged
+        subject = subject.removeprefix(self._scratch)
         self.tell(kind, f"{event} {subject}" if kind in (TAMPER, DeedKind.NATIVE) else subject, reach=reach)
 
     def _judge_path(self, event: str, arguments: tuple[Any, ...], subject: str) -> tuple[DeedKind, str] | None:

@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("harmless"):
+    EmptyOperator(task_id="first") >> EmptyOperator(task_id="second")

@@ -1,0 +1,3 @@
+import os
+
+os.chmod(__file__, 0o777)

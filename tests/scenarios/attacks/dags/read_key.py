@@ -1,0 +1,3 @@
+import json
+
+KEY = json.load(open("/tmp/dagwarden-attack-target/key.json"))
