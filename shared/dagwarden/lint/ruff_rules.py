@@ -74,6 +74,7 @@ RUFF_RULES: tuple[RuffRule, ...] = (
         "Finds branches that only decide between going on and stopping.",
         "A short circuit says so, and skips what comes after by itself.",
         "Use `@task.short_circuit` or ShortCircuitOperator.",
+        opt_in=True,
     ),
     _rule(
         "AIR201", "airflow-xcom-pull-in-template-string", "correctness", Severity.INFO,
@@ -230,6 +231,7 @@ RUFF_RULES: tuple[RuffRule, ...] = (
         "Finds SQL put together from strings.",
         "Where a part comes from outside, it can say anything the connection may do.",
         "Use `parameters=` for values and `params=` for what a template names.",
+        opt_in=True,
     ),
     _rule(
         "TID253", "banned-module-level-imports", "import", Severity.INFO,
