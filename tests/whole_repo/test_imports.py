@@ -16,6 +16,7 @@ PURE = (
     *(f"ledger.{name}" for name in ("state", "envelope", "archive", "release", "changes")),
     *(f"sync.{name}" for name in ("plan", "drift", "notice")),
     *(f"audit.{name}" for name in ("entry", "entries")),
+    "validate.import_rules",
 )
 """Values in, values out: no Google, no environment, no clock, no network."""
 

@@ -9,6 +9,7 @@ from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Severity
 from dagwarden.lint.page import Page
 from dagwarden.push.rules import PUSH_RULES, PushRule
+from dagwarden.validate.import_rules import IMPORT_RULES, ImportRule
 
 _GRANTS = "who may push is said under `pushers`: grant it there"
 
@@ -131,7 +132,8 @@ _PUSH_IS_BROKEN = "such a push cannot be read or trusted, so no policy lets it t
 @functools.cache
 def list_pages() -> tuple[Page, ...]:
     """The page of every rule there is, in the order of their codes."""
-    pages = (*load_catalogue().pages.values(), *POLICY_RULES, *map(_page_of_push_rule, PUSH_RULES))
+    imports = map(_page_of_import_rule, IMPORT_RULES)
+    pages = (*load_catalogue().pages.values(), *imports, *POLICY_RULES, *map(_page_of_push_rule, PUSH_RULES))
     return tuple(sorted(pages, key=lambda page: page.code))
 
 
@@ -139,6 +141,19 @@ def list_pages() -> tuple[Page, ...]:
 def index_rules() -> Mapping[str, str]:
     """The id of every rule there is, and why no policy may turn it below enforce; empty: it may."""
     return {page.rule: page.fixed for page in list_pages()}
+
+
+def _page_of_import_rule(rule: ImportRule) -> Page:
+    return Page(
+        rule=rule.id,
+        code=rule.code,
+        category="import",
+        severity=rule.severity,
+        what=f"{rule.message[0].upper()}{rule.message[1:]}.",
+        why="Airflow imports each file again and again, with the environment's identity: see `dagwarden validate`.",
+        hint=f"{rule.hint[0].upper()}{rule.hint[1:]}.",
+        fixed=rule.fixed,
+    )
 
 
 def _page_of_push_rule(rule: PushRule) -> Page:
