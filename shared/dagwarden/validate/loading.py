@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.machinery
 import importlib.util
+import linecache
 import re
 import sys
 import traceback
@@ -14,6 +15,8 @@ from types import ModuleType
 from dagwarden.validate.report import Failure
 
 MAX_MESSAGE_CHARS = 2000
+PROVIDER_FAMILIES = ("apache", "atlassian", "cncf", "common", "dbt", "microsoft")
+"""Their packages have one name more, as apache-airflow-providers-cncf-kubernetes."""
 UNREADABLE = "(what it says cannot be read)"
 
 
@@ -87,6 +90,13 @@ def _find_missing(error: BaseException, root: Path) -> str:
     homes = (root / folder / name for folder in ("dags", "plugins") for name in (top, f"{top}.py"))
     if not top or top in sys.stdlib_module_names or any(home.exists() for home in homes):
         return ""
-    if top == "airflow" and error.name.startswith("airflow.providers."):
-        return "apache-airflow-providers-" + "-".join(error.name.split(".")[2:4])
+    if error.name.startswith("airflow.providers."):
+        return _name_provider(error.name, linecache.getline(*_find_origin(error, root)))
     return "" if top in sys.modules or importlib.util.find_spec(top) is not None else top
+
+
+def _name_provider(missing: str, line: str) -> str:
+    """The provider's package; the exception names the first module missing, which may be that of a whole family."""
+    found = re.search(rf"{re.escape(missing)}[\w.]*", line)
+    parts = (found[0] if found else missing).split(".")[2:]
+    return "-".join(["apache-airflow-providers", *parts[: 2 if parts[0] in PROVIDER_FAMILIES else 1]])

@@ -92,6 +92,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 STANDARD_LIBRARY = (sysconfig.get_path("stdlib") + "/", "<frozen ")
 PACKAGES = "/site-packages/"
+OURS = f"{Path(__file__).parent}/"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -184,7 +185,7 @@ class Watch:
                 return Place(file, frame.f_lineno, reach)
             if file == IMPORT_SYSTEM:
                 return None
-            if file != __file__:
+            if not file.startswith(OURS):
                 is_standard = file.startswith(STANDARD_LIBRARY) and PACKAGES not in file
                 reach = "own" if is_standard and reach != "any" else "any"
             frame = frame.f_back
