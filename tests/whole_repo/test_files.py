@@ -15,7 +15,7 @@ OWN = Path(__file__)
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError|NotImplemented)\b")
 BOUND = {
-    "a path of one machine": re.compile(r"(?<![\w.:/])/(?:root|home/\w+|work|Users)/"),
+    "a path of one machine": re.compile(r"(?<![\w.:/])/(?:root|home/(?!airflow/)\w+|work|Users)/"),
     "an index of packages": re.compile(r"--(?:extra-)?index-url[ =]|--find-links[ =]|--trusted-host"),
     "a registry": re.compile(r"https?://(?:[\w.-]*(?:artifactory|nexus|jfrog|devpi|pypi)[\w.-]*)", re.IGNORECASE),
     "a private host": re.compile(r"https?://(?:10\.\d|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)"),
