@@ -21,6 +21,12 @@ _CONFLICT = re.compile(r"^(<<<<<<< .*|=======|>>>>>>> .*)$", re.MULTILINE)
 _CONFLICT_START = re.compile(r"^<<<<<<<( |$)", re.MULTILINE)
 _PYTHON_2_HINTS = ("Missing parentheses in call to 'print'", "Missing parentheses in call to 'exec'")
 _PYTHON_2_LINES = re.compile(r"^\s*except\s+[\w.]+\s*,\s*\w+\s*:|^\s*raise\s+[\w.]+\s*,|<>|\bur['\"]", re.MULTILINE)
+_PLACEHOLDER = re.compile(
+    r"\{\{[-~ ]*[\w.|() '\"]+[-~ ]*\}\}|\{%.*?%\}|\{#.*?#\}|<%.*?%>|@@\w+@@|<[A-Z][A-Z0-9_]{2,}>|\$\{\w+\}"
+)
+"""Of Jinja and cookiecutter, ERB and Mako, and of those who write their own."""
+_STRING = re.compile(r"(?s:\"\"\".*?\"\"\"|\'\'\'.*?\'\'\')|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#[^\n]*")
+_NOTEBOOK = re.compile(r'\s*\{\s*"(cells|metadata|nbformat)"')
 
 # Compiling warns of odd escapes; whose concern that is, is not decided here. The filter list is the process's own.
 _WARNING_FILTERS = threading.Lock()
@@ -45,6 +51,8 @@ def read_source(path: str, content: bytes, *, python: tuple[int, int]) -> tuple[
     text = _decode(path, content)
     if isinstance(text, Finding):
         return "", [text]
+    if _NOTEBOOK.match(text) and '"nbformat"' in text:
+        return "", [find(file_rules.NOTEBOOK, "is a notebook, in JSON", path=path, line=1)]
     if wrong := _compile(path, text, python):
         return "", [wrong]
     return text, findings
@@ -103,9 +111,18 @@ def _choose(text: str, line: int, reason: str) -> tuple[Page, int, str]:
     if start and len(_CONFLICT.findall(text)) >= 2:
         conflict_line = text.count("\n", 0, start.start()) + 1
         return file_rules.CONFLICT_MARKERS, conflict_line, "a merge conflict stands here unresolved"
+    if not reason.startswith("unterminated") and (placeholder := _find_placeholder(text, line)):
+        return file_rules.UNRENDERED_TEMPLATE, line, f"is a template: `{placeholder}` stands where Python should"
     if reason.startswith(_PYTHON_2_HINTS) or _is_python_2(text, line):
         return file_rules.PYTHON_2, line, "is Python 2"
     return file_rules.SYNTAX_ERROR, line, reason
+
+
+def _find_placeholder(text: str, line: int) -> str:
+    """A placeholder on the line that does not compile, outside of strings and comments; empty when there is none."""
+    bare = _STRING.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted[0]), text).split("\n")
+    found = _PLACEHOLDER.search(bare[line - 1]) if 0 < line <= len(bare) else None
+    return found[0][:60] if found else ""
 
 
 def _is_python_2(text: str, line: int) -> bool:

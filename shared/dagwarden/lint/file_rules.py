@@ -86,6 +86,38 @@ NOT_ANALYSED = Page(
     why="What it would have found is not known.",
     hint="Split the file, or move generated data into a data file.",
 )
+NO_ANSWER = Page(
+    rule="no-answer",
+    code="DW009",
+    category="file",
+    severity=Severity.ERROR,
+    what="Reading the file took longer than the time limit, or ended the process that read it.",
+    why="Nothing is known of it; what takes seconds to read is nothing a DAG processor should read every minute.",
+    hint="Move generated data into a data file.",
+)
+UNRENDERED_TEMPLATE = Page(
+    rule="unrendered-template",
+    code="DW014",
+    category="file",
+    severity=Severity.WARNING,
+    what="The file is a template: it holds placeholders and is Python only once they are filled in.",
+    why="Nothing can be said of it as it is; where Airflow finds it, it is an import error.",
+    hint="Push what the template renders to, or give the template another name than *.py.",
+    example="dag = DAG('{{ cookiecutter.name }}', schedule={{ cookiecutter.schedule }}%}\n",
+    instead="dag = DAG('orders', schedule='@daily')\n",
+    limits="Only files that do not compile are looked at: placeholders within strings are Python.",
+)
+NOTEBOOK = Page(
+    rule="notebook-as-python",
+    code="DW015",
+    category="file",
+    severity=Severity.ERROR,
+    what="The file is a notebook under a Python name.",
+    why="It is JSON: Airflow cannot import it, even where it happens to compile.",
+    hint="Export it: `jupyter nbconvert --to script NOTEBOOK`.",
+    example='{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}\n',
+    instead="print('hello')\n",
+)
 TEST_FILE_RELEASED = Page(
     rule="test-file-released",
     code="DW010",
@@ -165,10 +197,13 @@ FILE_RULES: tuple[Page, ...] = (
     BYTE_ORDER_MARK,
     TOO_COMPLEX,
     NOT_ANALYSED,
+    NO_ANSWER,
     TEST_FILE_RELEASED,
     VIRTUALENV_RELEASED,
     LEFTOVER_RELEASED,
     BIG_FILE,
+    UNRENDERED_TEMPLATE,
+    NOTEBOOK,
     SUPPRESSION_WITHOUT_REASON,
     UNUSED_SUPPRESSION,
     SUPPRESSED,

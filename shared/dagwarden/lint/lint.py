@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from dagwarden.lint.catalogue import Catalogue, load_catalogue
@@ -26,6 +26,7 @@ def lint_files(
     python: tuple[int, int] = (3, 11),
     airflow: tuple[int, int] = (3, 3),
     opted_in: Collection[str] = (),
+    watch: Callable[[str], None] = lambda _: None,
 ) -> list[Finding]:
     """All findings of these files, each rated as its rule is; sorted.
 
@@ -36,17 +37,23 @@ def lint_files(
         python: the environment's Python, major and minor.
         airflow: the environment's Airflow, major and minor.
         opted_in: ids of rules that are silent unless asked for.
+        watch: called with each path before it is looked at, and with "" before waiting for ruff, so that somebody else
+            can tell which file hangs.
     """
-    sources = {
-        path: read_source(path, content, python=python) for path, content in files.items() if path.endswith(".py")
-    }
+    sources: dict[ReleasePath, tuple[str, list[Finding]]] = {}
+    for path, content in files.items():
+        if path.endswith(".py"):
+            watch(path)
+            sources[path] = read_source(path, content, python=python)
     texts = {path: text for path, (text, _) in sources.items() if text}
     rules = [rule for rule in catalogue.patterns if not rule.page.opt_in or rule.page.rule in opted_in]
     with ThreadPoolExecutor(max_workers=1) as beside:
         asked = beside.submit(check_with_ruff, texts, opted_in=opted_in)
         found = {path: [*of_file] for path, (_, of_file) in sources.items()}
         for path, text in texts.items():
+            watch(path)
             found[path] += match_rules(path, text, rules, catalogue.names)
+        watch("")
         for finding in asked.result():
             found[ReleasePath(finding.path)].append(finding)
     judged = [

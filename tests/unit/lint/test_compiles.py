@@ -103,3 +103,47 @@ def test_any_bytes_give_findings_and_no_exception(content: bytes) -> None:
 @given(st.text(alphabet="()[]{}:=,.'\"#\\\n\t ab1@$é\ufeff\x0c", max_size=60))
 def test_any_text_gives_findings_and_no_exception(text: str) -> None:
     assert all(finding.message for finding in lint(text.encode()))
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("from {{ cookiecutter.package }} import a\n", 1),
+        ("import os\n{% if kubernetes %}\nx = 1\n{% endif %}\n", 2),
+        ("dag = DAG('x', schedule=<SCHEDULE>)\n", 1),
+        ("x = 1\ny = @@NAME@@\n", 2),
+        ("x = ${owner}\n", 1),
+        ("<% if (a) { %>\nx = 1\n", 1),
+    ],
+)
+def test_a_template_is_named_where_its_first_placeholder_stands(source: str, line: int) -> None:
+    (finding,) = lint(source.encode())
+    assert (finding.rule, finding.line, finding.severity) == ("unrendered-template", line, Severity.WARNING)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = '{{ ds }}\n",
+        "run('{{ ds }}', = 1)\n",
+        "x = = 1  # {{ ds }}\n",
+        'x = """\n{{ ds }}\n"""\ny = = 1\n',
+        "x = '{{ ds }}'\ny = = 1\n",
+        'x = f"{{ {a} }\n',
+    ],
+)
+def test_templates_within_strings_do_not_excuse_a_syntax_error(source: str) -> None:
+    (finding,) = lint(source.encode())
+    assert (finding.rule, finding.severity) == ("syntax-error", Severity.ERROR)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        b'{\n "metadata": {"a": null},\n "nbformat": 4, "cells": [{"source": ["print(1)"]}]}\n',
+    ],
+)
+def test_a_notebook_is_named_as_one(content: bytes) -> None:
+    (finding,) = lint(content)
+    assert (finding.rule, finding.severity) == ("notebook-as-python", Severity.ERROR)
