@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -40,8 +41,13 @@ def is_due(state: LedgerState, snapshot_every: int) -> bool:
     if len(links) < min(FEW_LINKS, snapshot_every):
         return False
     delta_bytes = sum(link.delta_size_bytes for link in links)
-    tree_bytes = sum(entry.size_bytes for entry in state.files.values())
-    return len(links) >= snapshot_every or delta_bytes > OUTWEIGHED * max(tree_bytes, 1)
+    return len(links) >= snapshot_every or not _weighs(state, delta_bytes / OUTWEIGHED)
+
+
+def _weighs(state: LedgerState, at_least_bytes: float) -> bool:
+    """Whether the tree has so many bytes; adds up only as many files as it takes to know."""
+    sizes = itertools.accumulate(entry.size_bytes for entry in state.files.values())
+    return at_least_bytes <= 1 or any(size >= at_least_bytes for size in sizes)
 
 
 def write_snapshot(cloud: Cloud, ledger: Ledger, state: LedgerState, *, attempt: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 import msgspec
 
@@ -57,22 +58,24 @@ NOTHING_TO_RESTORE = Restore(
 def list_digest(rows: Iterable[tuple[str, str, str]]) -> Digest:
     """The digest of a tree given as (path, sha256, mode) rows, in any order.
 
-    It is the sha256 over one line `MODE SHA256 PATH` + NUL a file, sorted by path's UTF-8 bytes.
+    It is the sha256 over one line `MODE SHA256 PATH` + NUL a file, sorted by path's UTF-8 bytes (which is the order of
+    its characters' code points, so that no path need be encoded to be sorted).
     """
-    hasher = hashlib.sha256()
-    for path, sha256, mode in sorted(rows, key=lambda row: row[0].encode("utf-8", "surrogatepass")):
-        hasher.update(f"{mode} {sha256} {path}\0".encode("utf-8", "surrogatepass"))
-    return Digest(hasher.hexdigest())
+    return _digest_lines(f"{mode} {sha256} {path}\0" for path, sha256, mode in sorted(rows, key=itemgetter(0)))
+
+
+def _digest_lines(lines: Iterable[str]) -> Digest:
+    return Digest(hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def tree_digest(files: Mapping[ReleasePath, FileEntry], folders: tuple[str, ...] = FOLDERS) -> Digest:
     """The digest of the files that lie in `folders`: of the whole tree, or of what one component holds."""
-    if set(folders) >= set(FOLDERS):
-        return list_digest((entry.path, entry.sha256, entry.mode) for entry in files.values())
-    prefixes = tuple(f"{folder}/" for folder in folders)
-    return list_digest(
-        (entry.path, entry.sha256, entry.mode) for path, entry in files.items() if path.startswith(prefixes)
-    )
+    paths = sorted(files)
+    if not set(folders) >= set(FOLDERS):
+        prefixes = tuple(f"{folder}/" for folder in folders)
+        paths = [path for path in paths if path.startswith(prefixes)]
+    entries = map(files.__getitem__, paths)
+    return _digest_lines([f"{entry.mode} {entry.sha256} {entry.path}\0" for entry in entries])
 
 
 def empty_state(environment: EnvironmentName) -> LedgerState:
@@ -118,13 +121,14 @@ def fold(state: LedgerState, signed: SignedRelease) -> LedgerState:
     """
     release = signed.release
     after = advance(state, release, signed.digest)
-    if release.tree != after.tree:
-        raise _broken(release, f"says its tree is {release.tree[:12]}, its changes make {after.tree[:12]}")
+    found = tree_digest(after.files)
+    if release.tree != found:
+        raise _broken(release, f"says its tree is {release.tree[:12]}, its changes make {found[:12]}")
     return after
 
 
 def advance(state: LedgerState, release: Release, digest: Digest) -> LedgerState:
-    """Like `fold`, but takes the tree digest from the changes alone: for the one who is about to write the release.
+    """Like `fold`, but believes the release's own word on its tree: for the one who has just made the release.
 
     Raises:
         Tampered: the release is not the next link.
@@ -146,7 +150,7 @@ def advance(state: LedgerState, release: Release, digest: Digest) -> LedgerState
         environment=state.environment,
         number=release.number,
         digest=digest,
-        tree=tree_digest(files),
+        tree=release.tree,
         files=files,
         sources=sources,
         pushes=pushes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from dagwarden.lint.finding import Finding
 from dagwarden.names import FOLDERS
@@ -71,11 +71,13 @@ def check_tree(changes: Collection[Change], existing_paths: Iterable[str]) -> li
     Args:
         existing_paths: every path of the release the push would go on top of.
     """
+    standing = existing_paths if isinstance(existing_paths, Mapping) else frozenset(existing_paths)
     touched = {change.path for change in changes}
-    puts = list(dict.fromkeys(change.path for change in changes if isinstance(change, Put)))
-    if not puts:
+    puts = (change.path for change in changes if isinstance(change, Put))
+    new = list(dict.fromkeys(path for path in puts if path not in standing))
+    if not new:  # what stands collides with nothing that stands: most pushes end here, however large the tree
         return []
-    return list(_collisions(puts, [path for path in existing_paths if path not in touched]))
+    return list(_collisions(new, [path for path in standing if path not in touched]))
 
 
 def check_paths(changes: Collection[Change], existing_paths: Iterable[str]) -> list[Finding]:
