@@ -21,7 +21,9 @@ Decided from text. Names of the standard library and of well-known libraries are
 with `__getattr__`, `globals()`, `exec()` or `sys.modules` at work, star imports from libraries, imports under
 TYPE_CHECKING, and imports guarded by `except ImportError`, unless the change itself takes away what they found. A
 warning: imports inside functions that are not seen to be called at import, and names whose package no other import
-of the tree proves to be of the tree (an installed library may have that name)."""
+of the tree proves to be of the tree (an installed library may have that name); packages that go away as a whole,
+unless they are seen to have moved within the tree or others stopped to import them (a library or the image may have
+them now)."""
 
 MISSING_MODULE = Page(
     rule="import-of-missing-module",
@@ -79,11 +81,49 @@ def check_change(before: ImportGraph, after: ImportGraph, changed: Iterable[str]
     Args:
         changed: the paths put and deleted.
     """
-    touched = frozenset(changed)
-    names = frozenset(name for path in touched if (name := module_name(path, after.roots)))
-    own = [path for path in touched if path in after.files]
-    others = _find_others(before, after, names) - touched
-    return sort_findings([*_check_files(after, own, before), *_check_untouched(after, others, before, touched)])
+    change = _Change(before, after, frozenset(changed))
+    names = frozenset(name for path in change.touched if (name := module_name(path, after.roots)))
+    own = [path for path in change.touched if path in after.files]
+    others = _find_others(before, after, names) - change.touched
+    return sort_findings([*_check_files(after, own, change), *_check_untouched(others, change)])
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """Two trees, and the paths put and deleted between them."""
+
+    before: ImportGraph
+    after: ImportGraph
+    touched: frozenset[str]
+
+    def had(self, found: Import) -> bool:
+        """Whether an import of today would have worked yesterday."""
+        return self.before.status(found) is Status.PRESENT
+
+    def is_forgotten(self, found: Import) -> bool:
+        """Whether a top-level name that is gone altogether moved within the tree, or others stopped to import it.
+
+        Where neither is seen, a library or the image may have it from now on.
+        """
+        top = found.module.partition(".")[0]
+        mentions = [(path, self.before.files[path].mentions) for path in self.touched if path in self.before.files]
+        dropped = any(
+            top in old and path in self.after.files and top not in self.after.files[path].mentions
+            for path, old in mentions
+        )
+        return dropped or any(self._find_copies(top))
+
+    def _find_copies(self, top: str) -> Iterator[str]:
+        """The new files that are called as a deleted one under `top` was, or define all that it did."""
+        before, after = self.before.files, self.after.files
+        new = [path for path in self.touched if path in after and path not in before]
+        for path in self.touched:
+            if path in after or module_name(path, self.after.roots).partition(".")[0] != top or path not in before:
+                continue
+            file, names = path.rpartition("/")[2], before[path].names
+            for other in new:
+                same_names = bool(names) and names is not None and names <= (after[other].names or frozenset())
+                if same_names or (file != "__init__.py" and other.endswith(f"/{file}")):
+                    yield other
 
 
 def _find_others(before: ImportGraph, after: ImportGraph, names: frozenset[str]) -> frozenset[str]:
@@ -105,35 +145,21 @@ def _find_others(before: ImportGraph, after: ImportGraph, names: frozenset[str])
     return after.importers(frozenset(reached)) & frozenset(before.files)
 
 
-def _check_untouched(
-    after: ImportGraph, paths: Iterable[str], before: ImportGraph, touched: frozenset[str]
-) -> Iterator[Finding]:
+def _check_untouched(paths: Iterable[str], change: _Change) -> Iterator[Finding]:
+    for path in paths:
+        for found in change.after.files[path].imports:
+            status = change.after.status(found)
+            if status is not Status.PRESENT and change.had(found):
+                yield from _report(path, found, status, change.after, change, is_own=False)
+
+
+def _check_files(after: ImportGraph, paths: Iterable[str], change: _Change | None) -> Iterator[Finding]:
     for path in paths:
         for found in after.files[path].imports:
             status = after.status(found)
-            if status is not Status.PRESENT and before.status(found) is Status.PRESENT:
-                gone = _gone_status(status)
-                if gone is not None:
-                    yield from _report(
-                        after, path, found, gone, was_there=True, cause=_find_cause(found, touched, after)
-                    )
-
-
-def _check_files(after: ImportGraph, paths: Iterable[str], before: ImportGraph | None) -> Iterator[Finding]:
-    for path in paths:
-        for found in after.files[path].imports:
-            status = after.status(found)
-            if status is Status.PRESENT or status is Status.UNKNOWN:
-                continue
-            was_there = before is not None and before.status(found) is Status.PRESENT
-            gone = _gone_status(status) if was_there else status if status in MISSING else None
-            if gone is not None and not _is_itself(path, found, after):
-                yield from _report(after, path, found, gone, was_there=was_there)
-
-
-def _gone_status(status: Status) -> Status | None:
-    """What is wrong where an import was resolved before: a top-level name that is gone was the tree's."""
-    return Status.MISSING_MODULE if status is Status.FOREIGN else status if status in MISSING else None
+            if status is not Status.PRESENT and not _is_itself(path, found, after):
+                had = change if change is not None and change.had(found) else None
+                yield from _report(path, found, status, after, had)
 
 
 def _is_itself(path: str, found: Import, graph: ImportGraph) -> bool:
@@ -142,17 +168,34 @@ def _is_itself(path: str, found: Import, graph: ImportGraph) -> bool:
 
 
 def _report(
-    graph: ImportGraph, path: str, found: Import, status: Status, *, was_there: bool, cause: str = ""
+    path: str, found: Import, status: Status, graph: ImportGraph, change: _Change | None, *, is_own: bool = True
 ) -> Iterator[Finding]:
-    if found.when is When.NEVER or (found.when is When.GUARDED and not was_there):
+    """Tell of an import that does not arrive, if it is the tree's.
+
+    Args:
+        change: what took it away; None when it was not there before.
+    """
+    is_gone = status is Status.FOREIGN and change is not None
+    if not is_gone and status not in MISSING:
         return
-    page = MISSING_MODULE if status is Status.MISSING_MODULE else MISSING_NAME
-    finding = find(page, _explain(graph, found, status, cause), path=path, line=found.line, column=found.column)
-    is_sure = found.when is When.IMPORT and (was_there or found.is_relative or _is_proven(graph, found))
-    if not is_sure:
+    if found.when is When.NEVER or (found.when is When.GUARDED and change is None):
+        return
+    page = MISSING_NAME if status is Status.MISSING_NAME else MISSING_MODULE
+    message = _explain(graph, found, status)
+    if change is not None and not is_own:
+        message += f": {_find_cause(found, change.touched, graph)} took it away"
+    finding = find(page, message, path=path, line=found.line, column=found.column)
+    if found.when is not When.IMPORT or not _is_local(graph, found, change, is_gone=is_gone):
         finding = msgspec.structs.replace(finding, severity=Severity.WARNING)
     reason = found.allowed.get(page.rule)
     yield finding if reason is None else allow(finding, reason)
+
+
+def _is_local(graph: ImportGraph, found: Import, change: _Change | None, *, is_gone: bool) -> bool:
+    """Whether it is the tree's for certain, and no library of that name."""
+    if change is None:
+        return found.is_relative or _is_proven(graph, found)
+    return not is_gone or change.is_forgotten(found)
 
 
 def _is_proven(graph: ImportGraph, found: Import) -> bool:
@@ -168,15 +211,14 @@ def _is_proven(graph: ImportGraph, found: Import) -> bool:
     )
 
 
-def _explain(graph: ImportGraph, found: Import, status: Status, cause: str) -> str:
-    by = f": {cause} took it away" if cause else ""
+def _explain(graph: ImportGraph, found: Import, status: Status) -> str:
     if status is Status.MISSING_NAME:
         where = " and ".join(graph.modules.get(found.module, ())) or f"the folder of `{found.module}`"
-        return f"`{found.name}` is imported from `{found.module}`, but {where} does not define it{by}"
+        return f"`{found.name}` is imported from `{found.module}`, but {where} does not define it"
     parts = found.module.split(".")
     known = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
     missing = next((name for name in known if name not in graph.modules and name not in graph.folders), found.module)
-    return f"`{found.module}` is imported, but the release has no module `{missing}`{by}"
+    return f"`{found.module}` is imported, but the release has no module `{missing}`"
 
 
 def _find_cause(found: Import, touched: frozenset[str], graph: ImportGraph) -> str:

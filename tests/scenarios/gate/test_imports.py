@@ -12,7 +12,7 @@ from tests.scenarios.gate.desk import PROD, Desk
 HELPER = "dags/common/gcp.py"
 DAG = "dags/etl.py"
 USES = "from common.gcp import bucket\n"
-TREE = {HELPER: "def bucket(): ...\n", DAG: USES}
+TREE = {"dags/common/__init__.py": "", HELPER: "def bucket(): ...\n", DAG: USES}
 
 
 def offer(desk: Desk, files: dict[str, str] | None = None, deletes: tuple[str, ...] = ()) -> ObjectEvent:

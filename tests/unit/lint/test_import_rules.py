@@ -105,9 +105,25 @@ def test_a_deleted_or_moved_helper_breaks_its_importers(moved: dict[str, str]) -
     assert "dags/common/gcp.py took it away" in found.message
 
 
-def test_a_top_level_module_that_goes_away_was_the_trees() -> None:
-    (found,) = change({"dags/a.py": "import helper\n", "dags/helper.py": ""}, {"dags/a.py": "import helper\n"})
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"dags/a.py": "import helper\n", "dags/helpers.py": "def f(): ...\ndef g(): ...\n"},
+        {"dags/a.py": "import helper\n", "dags/lib/helper.py": "def g(): ...\n"},
+        {"dags/a.py": "import helper\n", "dags/b.py": "x = 1\n"},
+    ],
+    ids=["renamed", "moved", "dropped elsewhere"],
+)
+def test_a_top_level_module_that_moved_or_was_dropped_elsewhere_is_an_error(after: dict[str, str]) -> None:
+    before = {"dags/a.py": "import helper\n", "dags/b.py": "import helper\n", "dags/helper.py": "def f(): ...\n"}
+    (found,) = [each for each in change(before, {"dags/b.py": "x = 1\n", **after}) if each.path == "dags/a.py"]
     assert (found.rule, found.severity) == ("import-of-missing-module", Severity.ERROR)
+
+
+def test_a_top_level_package_that_all_still_import_may_be_a_library_now() -> None:
+    before = {"dags/a.py": "from calitp import x\n", "plugins/calitp.py": "x = 1\n"}
+    (found,) = change(before, {"dags/a.py": before["dags/a.py"]})
+    assert (found.rule, found.severity) == ("import-of-missing-module", Severity.WARNING)
 
 
 def test_a_name_lost_through_a_star_import_breaks_the_file_behind_it() -> None:
