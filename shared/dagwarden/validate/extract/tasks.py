@@ -20,6 +20,7 @@ from dagwarden.validate.extract.peek import (
     number_of,
     peek,
     qualified_name,
+    true_mro,
 )
 from dagwarden.validate.extract.targets import read_targets
 from dagwarden.validate.identity import find_facts
@@ -62,7 +63,7 @@ def read_task(originals: Originals, task: object, task_id: str, place: Place, li
     except Unreadable as error:
         fields.unreadable.append(str(error))
     names = {base.rpartition(".")[2] for base in bases} | {operator.rpartition(".")[2]}
-    facts, count = find_facts(arguments, (operator, *bases))
+    facts, count = find_facts(arguments, [qualified_name(base) for base in true_mro(kind)])
     limits.cut(f"facts of task {task_id}", MAX_FACTS, count)
     return TaskModel(
         task_id=task_id,
