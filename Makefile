@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/boot/bin/uv)
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install demo up down test lint format types bench lock upgrade docs package clean
+.PHONY: help install demo up down test soak lint format types bench lock upgrade docs package clean
 
 help: ## list the chores
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ down: ## stop what `make up` started
 
 test: install ## run every test, on the local cloud, loopback only
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+soak: install ## hold the contract against random pushes, deliveries and faults, for long
+	CONTRACT_PROFILE=soak $(BIN)/python -m pytest -q tests/scenarios/contract
 
 lint: install ## ruff, mypy --strict, ast-grep test
 	$(BIN)/ruff check .

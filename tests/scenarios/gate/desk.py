@@ -54,21 +54,24 @@ limits:
 
 
 class Desk:
-    """One environment, `prod`, its pushers and its gate."""
+    """One environment, its pushers and its gate."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, environment: EnvironmentName = PROD, policy: str = POLICY) -> None:
         self.cloud = cloud
+        self.environment = environment
         self.gate = Gate(cloud)
         self._nonces = itertools.count(1)
-        self.write_policy(POLICY.format(project=cloud.settings.project))
+        self.write_policy(policy.format(project=cloud.settings.project))
 
     def write_policy(self, text: str) -> None:
         """The platform team applies another policy."""
-        self.cloud.store.write(policy_object(PROD), text.encode(), generation=None, content_type="application/yaml")
+        self.cloud.store.write(
+            policy_object(self.environment), text.encode(), generation=None, content_type="application/yaml"
+        )
 
     def remove_policy(self) -> None:
         """Nobody knows any more who may push."""
-        info = self.cloud.store.stat(policy_object(PROD))
+        info = self.cloud.store.stat(policy_object(self.environment))
         assert info is not None
         self.cloud.store.delete(info.name, generation=info.generation)
 
@@ -92,7 +95,7 @@ class Desk:
         changes += [Delete(path=ReleasePath(path)) for path in deletes]
         nonce = str(next(self._nonces))
         values: dict[str, object] = {
-            "environment": PROD,
+            "environment": self.environment,
             "source": source,
             "created_at": dt.datetime.now(dt.UTC),
             "changes": tuple(changes),
@@ -121,7 +124,7 @@ class Desk:
 
     def sign(self, named: PushId) -> str:
         """An attestation for a push."""
-        claims = make_claims(self.cloud.service_account, named, PROD, dt.datetime.now(dt.UTC))
+        claims = make_claims(self.cloud.service_account, named, self.environment, dt.datetime.now(dt.UTC))
         return self.cloud.signer.sign_jwt(claims)
 
     def put_push(self, named: PushId, content: bytes, token: str = "") -> ObjectEvent:
@@ -129,7 +132,7 @@ class Desk:
         metadata = {ATTESTATION: token} if token else {}
         return event_of(
             self.cloud.inbox.write(
-                push_object(PROD, named),
+                push_object(self.environment, named),
                 content,
                 generation=None,
                 content_type="application/gzip",
@@ -139,7 +142,7 @@ class Desk:
 
     def drop(self, path: str, text: str) -> ObjectEvent:
         """Drop one file into the inbox."""
-        name = f"{PROD}/{path}"
+        name = f"{self.environment}/{path}"
         return event_of(self.cloud.inbox.write(name, text.encode(), generation=None, content_type="text/x-python"))
 
     # ---- deliveries -----------------------------------------------------------------------------------------------
@@ -169,7 +172,7 @@ class Desk:
         assert verdict.outcome is Outcome.DENIED
         assert verdict.release is None
         assert self.head() == before
-        assert find_standing(self.cloud, verdict.push_id) == verdict
+        assert find_standing(self.cloud, verdict.push_id, self.environment) == verdict
         return {finding.rule for finding in verdict.findings}
 
     def restart(self) -> None:
@@ -180,39 +183,39 @@ class Desk:
 
     def head(self) -> ReleaseNumber:
         """The head's number, as somebody reads it who knows nothing yet."""
-        return Ledger(self.cloud).find_head_number(PROD)
+        return Ledger(self.cloud).find_head_number(self.environment)
 
     def state(self) -> LedgerState:
         """The head's state, read from nothing."""
-        return Ledger(self.cloud).state(PROD)
+        return Ledger(self.cloud).state(self.environment)
 
     def tree(self) -> dict[str, str]:
         """The head's files, restored from nothing."""
         ledger = Ledger(self.cloud)
-        head = ledger.find_head(PROD)
+        head = ledger.find_head(self.environment)
         if head is None:
             return {}
-        return {path: file.content.decode() for path, file in ledger.restore(PROD, head).items()}
+        return {path: file.content.decode() for path, file in ledger.restore(self.environment, head).items()}
 
     def releases(self) -> list[SignedRelease]:
         """All releases, in order."""
-        return list(Ledger(self.cloud).releases(PROD, ReleaseNumber(1), self.head()))
+        return list(Ledger(self.cloud).releases(self.environment, ReleaseNumber(1), self.head()))
 
     def verdicts(self) -> dict[PushId, Verdict]:
         """Every verdict in the store."""
         return {
             verdict.push_id: verdict
-            for info in self.cloud.store.list(f"{PROD}/verdicts/")
+            for info in self.cloud.store.list(f"{self.environment}/verdicts/")
             for verdict in [decode(Verdict, self.cloud.store.read(info.name))]
         }
 
     def audit(self, kind: Kind, push: PushId | None = None) -> list[AuditEntry]:
         """The audit entries of a kind, oldest first."""
-        return list(read_entries(self.cloud.audit_log, AuditQuery(kind=kind, push=push)))
+        return list(read_entries(self.cloud.audit_log, AuditQuery(kind=kind, push=push, environment=self.environment)))
 
     def check(self) -> None:
         """What must hold at every moment at which no event is under way."""
-        check_ledger(self.cloud)
+        check_ledger(self.cloud, self.environment)
         releases = {signed.release.push_id: signed for signed in self.releases()}
         audited = {entry.push_id: entry for entry in self.audit(Kind.RELEASE_COMMITTED)}
         decided = Counter((entry.push_id, str(entry.outcome)) for entry in self.audit(Kind.PUSH_VERDICT))
@@ -226,18 +229,18 @@ class Desk:
         assert len(self.audit(Kind.RELEASE_COMMITTED)) == len(releases), "an audit entry without its release"
 
 
-def check_ledger(cloud: Cloud) -> None:
+def check_ledger(cloud: Cloud, environment: EnvironmentName = PROD) -> None:
     """The chain is whole, no push is in it twice, and every archive is there."""
-    chain = verify_chain(cloud, Ledger(cloud), PROD)
+    chain = verify_chain(cloud, Ledger(cloud), environment)
     assert {str(check.result) for check in chain.checks} == {"holds"}, chain.checks
-    assert str(verify_archives(cloud, PROD, chain.releases).result) == "holds"
+    assert str(verify_archives(cloud, environment, chain.releases).result) == "holds"
     pushes = Counter(signed.release.push_id for signed in chain.releases)
     assert not [push for push, count in pushes.items() if count > 1], "released twice"
 
 
-def find_standing(cloud: Cloud, push: PushId) -> Verdict:
+def find_standing(cloud: Cloud, push: PushId, environment: EnvironmentName = PROD) -> Verdict:
     """The verdict that lies in the store."""
-    return decode(Verdict, cloud.store.read(verdict_object(PROD, push)))
+    return decode(Verdict, cloud.store.read(verdict_object(environment, push)))
 
 
 def event_of(info: ObjectInfo, kind: ObjectEventKind = ObjectEventKind.FINALIZED) -> ObjectEvent:
