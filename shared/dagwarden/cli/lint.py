@@ -3,157 +3,221 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from dagwarden.cli.findings import Format, print_note, print_report, print_text, render, write_report
+from dagwarden.cli.lint_setup import Setup, read_setup, write_sgconfig
+from dagwarden.cli.lint_task import Linted, LintTask, give_up
 from dagwarden.cli.options import JsonOption
-from dagwarden.cli.output import print_json, print_line
-from dagwarden.errors import InvalidInput, NotFound
-from dagwarden.lint.catalogue import load_catalogue
-from dagwarden.lint.file_rules import SUPPRESSED
-from dagwarden.lint.finding import Finding, Severity
-from dagwarden.lint.lint import lint_files
-from dagwarden.names import ReleasePath
+from dagwarden.cli.workers import map_files
+from dagwarden.errors import InvalidInput
+from dagwarden.lint.baseline import compare, encode_baseline, make_baseline, read_baseline
+from dagwarden.lint.discover import Found, find_python
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.fix import Fixed, render_diff
+from dagwarden.lint.graph import ImportGraph
+from dagwarden.lint.import_rules import check_tree
+from dagwarden.lint.located import Located, locate_findings
+from dagwarden.lint.page import Page
+from dagwarden.lint.report import Report, make_report
+from dagwarden.policy.decide import rate_finding
 
-SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
-"""Never searched; neither are folders whose name starts with a dot, nor virtual environments."""
-
-STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
-MAX_SHOWN_CHARS = 160
-
-
-class LintReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--json` prints."""
-
-    files: int
-    errors: int
-    warnings: int
-    infos: int
-    findings: tuple[Finding, ...]
+Paths = Annotated[list[Path] | None, typer.Argument(help="Files, or folders to search for *.py.", show_default=False)]
 
 
-def lint(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to search for *.py.", show_default=False)],
+def lint(  # noqa: PLR0917 (typer reads options by name)
+    paths: Paths = None,
+    form: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.HUMAN,
+    output: Annotated[Path | None, typer.Option(help="Write the report to this file.", show_default=False)] = None,
     python: Annotated[str, typer.Option(help="Python of the environment, major and minor.")] = "3.11",
+    airflow: Annotated[str, typer.Option(help="Airflow of the environment, major and minor.")] = "3.3",
+    environment_file: Annotated[
+        Path | None, typer.Option(help="environment.yaml: take Python and Airflow from it.", show_default=False)
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="policy.yaml: rate as it says, with its own rules.", show_default=False)
+    ] = None,
+    rules: Annotated[Path | None, typer.Option(help="Folder of rules of your own.", show_default=False)] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="File of old findings: only new ones count.", show_default=False)
+    ] = None,
+    write_baseline: Annotated[bool, typer.Option("--write-baseline", help="Write that file anew.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what has one safe rewrite.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would do, and do nothing.")] = False,
+    dags_only: Annotated[bool, typer.Option("--dags-only", help="Only files Airflow would search for DAGs.")] = False,
+    sgconfig: Annotated[
+        bool, typer.Option("--write-sgconfig", help="Write sgconfig.yml and the rules for ast-grep and editors.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.", min=0)] = 0,
+    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds one file may take.", min=0.1)] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the gate would find in these files. Exit code: 0 no errors, 1 errors, 2 nothing could be linted."""
-    files = read_files(paths)
-    findings = lint_files(files, load_catalogue(), python=_parse_python(python))
-    report = make_report(len(files), findings)
-    if as_json:
-        print_json(report)
-    else:
-        print_findings(findings, files)
-        print_summary(report)
+    setup = read_setup(python, airflow, environment_file=environment_file, policy=policy, rules=rules)
+    if sgconfig:
+        write_sgconfig(setup)
+    if not paths:
+        if sgconfig:
+            return
+        raise InvalidInput("names no file and no folder", operation="lint", hint="dagwarden lint dags")
+    if write_baseline and baseline is None:
+        raise InvalidInput("is not said where to", operation="write baseline", hint="add --baseline FILE")
+    run = _Run(
+        setup=setup,
+        found=find_python(paths, syntax="glob" if setup.airflow >= (3, 0) else "regexp"),
+        processes=jobs or os.cpu_count() or 1,
+        timeout_s=timeout_s,
+        dags_only=dags_only,
+    )
+    if diff:
+        raise typer.Exit(1 if _show_diff(run.fix()) else 0)
+    if fix:
+        _write_fixes(run.fix())
+    report = run.report(baseline, writes=write_baseline)
+    _tell(report, Format.JSON if as_json else form, output, setup.catalogue.pages)
     raise typer.Exit(1 if report.errors else 0)
 
 
-def read_files(paths: Sequence[Path]) -> dict[ReleasePath, bytes]:
-    """The Python files named, and those under the folders named, by the path as given.
+class _Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of the verb."""
 
-    Raises:
-        NotFound: a path does not exist.
-        InvalidInput: a file named is no Python file, or there is none at all.
-    """
-    files: dict[ReleasePath, bytes] = {}
-    for path in paths:
-        if not path.exists():
-            raise InvalidInput("does not exist", operation="lint", subject=str(path))
-        if path.is_file() and path.suffix != ".py":
-            raise InvalidInput("is no Python file", operation="lint", subject=str(path), hint="name *.py or folders")
-        for file in [path] if path.is_file() else find_files(path):
-            files[ReleasePath(file.as_posix())] = _read(file)
-    if not files:
-        raise InvalidInput("holds no *.py", operation="lint", subject=", ".join(map(str, paths)))
-    return files
+    setup: Setup
+    found: Found
+    processes: int
+    timeout_s: float
+    dags_only: bool
+
+    def fix(self) -> dict[str, Fixed]:
+        """Each file as it should be written."""
+        results = map_files(
+            self._task().fix,
+            self.found.paths,
+            give_up=lambda path, reason: (path, Fixed(b"", {}, reason)),
+            processes=self.processes,
+            deadline_s=self.timeout_s,
+        )
+        return dict(sorted(results))
+
+    def report(self, baseline: Path | None, *, writes: bool) -> Report:
+        """The findings in the order of their files, held against the baseline."""
+        linted = self._lint()
+        dags = [path for path, each in linted.items() if each.might_hold_dag and path not in self.found.hidden]
+        if self.dags_only:
+            linted = {path: linted[path] for path in dags}
+        found = [located for path in sorted(linted) for located in self._rate(linted[path])]
+        return _hold_against(baseline, sorted(linted), found, dag_files=len(dags), writes=writes)
+
+    def _lint(self) -> dict[str, Linted]:
+        results = map_files(
+            self._task().lint,
+            self.found.paths,
+            give_up=give_up,
+            processes=self.processes,
+            deadline_s=self.timeout_s,
+        )
+        linted = {each.path: each for each in results}
+        return {**linted, **_check_imports(linted, self.found.trees, self.setup.catalogue.pages)}
+
+    def _task(self) -> LintTask:
+        return LintTask(
+            catalogue=self.setup.catalogue,
+            python=self.setup.python,
+            airflow=self.setup.airflow,
+            opted_in=self.setup.opted_in,
+            trees=self.found.trees,
+        )
+
+    def _rate(self, linted: Linted) -> Iterable[Located]:
+        for located in linted.found:
+            policy = self.setup.policy
+            rated = rate_finding(policy, located.finding) if policy else located.finding
+            if rated is not None:
+                yield msgspec.structs.replace(located, finding=rated)
 
 
-def find_files(folder: Path) -> Iterator[Path]:
-    """The `*.py` under a folder, sorted, leaving out what is never released by intent; links are not followed."""
-    for root, folders, names in os.walk(folder):
-        here = Path(root)
-        folders[:] = sorted(name for name in folders if _is_searched(here / name))
-        yield from (here / name for name in sorted(names) if name.endswith(".py") and (here / name).is_file())
+def _check_imports(
+    linted: Mapping[str, Linted], trees: tuple[str, ...], pages: Mapping[str, Page]
+) -> dict[str, Linted]:
+    """The files whose imports hang, with those findings among the others."""
+    imports = {path: each.imports for path, each in linted.items() if each.imports is not None}
+    if not imports:
+        return {}
+    graph = ImportGraph({}, {}, {}, frozenset(), trees).replace(imports)
+    hanging: dict[str, list[Finding]] = {}
+    for finding in check_tree(graph):
+        hanging.setdefault(finding.path, []).append(finding)
+    changed = {}
+    for path, findings in hanging.items():
+        told = [*(located.finding for located in linted[path].found), *findings]
+        told.sort(key=lambda finding: (finding.line, finding.column, finding.rule))
+        located = locate_findings(Path(path).read_bytes(), told, pages)
+        changed[path] = msgspec.structs.replace(linted[path], found=tuple(located))
+    return changed
 
 
-def _is_searched(folder: Path) -> bool:
-    hidden = folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS
-    return not hidden and not (folder / "pyvenv.cfg").exists()
-
-
-def _read(file: Path) -> bytes:
+def _hold_against(
+    baseline: Path | None, paths: Sequence[str], found: Sequence[Located], *, dag_files: int, writes: bool
+) -> Report:
+    """The report: what a baseline lets through is counted apart."""
+    if baseline is None:
+        return make_report(paths, found, dag_files=dag_files)
+    folder = baseline.absolute().parent
+    named = [(_relate(located.finding.path, folder), located) for located in found]
+    if writes:
+        write_report(baseline, encode_baseline(make_baseline(named)).decode())
     try:
-        return file.read_bytes()
+        known = read_baseline(baseline.read_bytes(), name=str(baseline))
     except OSError as error:
-        raise NotFound(error.strerror or "cannot be read", operation="lint", subject=str(file)) from error
-
-
-def _parse_python(text: str) -> tuple[int, int]:
-    parts = text.split(".")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise InvalidInput(f"{text!r} is no Python version", operation="lint", hint="write e.g. --python 3.11")
-    return int(parts[0]), int(parts[1])
-
-
-def make_report(files: int, findings: Sequence[Finding]) -> LintReport:
-    """Findings, counted."""
-    counts = {severity: sum(finding.severity is severity for finding in findings) for severity in Severity}
-    return LintReport(
-        files=files,
-        errors=counts[Severity.ERROR],
-        warnings=counts[Severity.WARNING],
-        infos=counts[Severity.INFO],
-        findings=tuple(findings),
+        raise InvalidInput(
+            error.strerror or "cannot be read",
+            operation="read baseline",
+            subject=str(baseline),
+            hint="--write-baseline",
+        ) from error
+    missing = {entry.path for entry in known.findings if not (folder / entry.path).exists()}
+    compared = compare(known, named, {_relate(path, folder) for path in paths} | missing)
+    return make_report(
+        paths, compared.new, dag_files=dag_files, has_baseline=True, known=compared.known, gone=compared.gone
     )
 
 
-# ---- for people --------------------------------------------------------------------------------------------------
+def _relate(path: str, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
-def print_findings(findings: Sequence[Finding], files: Mapping[ReleasePath, bytes]) -> None:
-    """One finding after another, each with the line it speaks of; findings of files not among these without it."""
-    by_path = {path: [finding for finding in findings if finding.path == path] for path in files}
-    shown = {path: hide_secrets(files[path], found) for path, found in by_path.items() if found}
-    for finding in findings:
-        place = ":".join(str(part) for part in (finding.path, finding.line, finding.column) if part)
-        said = f"{place}: {finding.severity}: {finding.message} [{finding.rule} {finding.code}]"
-        print_line(said, STYLES[finding.severity])
-        if finding.line and finding.path in shown:
-            _print_source(finding, shown[ReleasePath(finding.path)])
-        if finding.hint:
-            print_line(f"      = {finding.hint}")
+def _tell(report: Report, form: Format, output: Path | None, pages: Mapping[str, Page]) -> None:
+    if output is not None:
+        write_report(output, render(report, form, pages))
+    elif form is Format.HUMAN:
+        print_report(report)
+    else:
+        print_text(render(report, form, pages))
 
 
-def _print_source(finding: Finding, lines: Sequence[str]) -> None:
-    if finding.line > len(lines):
-        return
-    source = lines[finding.line - 1]
-    indent = len(source) - len(source.lstrip())
-    shown = source.lstrip()[:MAX_SHOWN_CHARS]
-    print_line(f"{finding.line:5} | {shown}")
-    if indent < finding.column <= indent + len(shown):
-        print_line(f"      | {' ' * (finding.column - 1 - indent)}^")
+def _show_diff(fixed: Mapping[str, Fixed]) -> bool:
+    """Print what would be written; whether there is anything."""
+    for path, each in fixed.items():
+        if each.rules:
+            print_text(render_diff(path, Path(path).read_bytes(), each.content))
+    _tell_problems(fixed)
+    return any(each.rules for each in fixed.values())
 
 
-def hide_secrets(content: bytes, findings: Sequence[Finding]) -> list[str]:
-    """The lines of a file with these findings, each cut off where a secret starts on it, suppressed or not."""
-    lines = content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    pages = load_catalogue().pages
-    for finding in findings:
-        if finding.rule == SUPPRESSED.rule or (finding.rule in pages and pages[finding.rule].category == "secrets"):
-            lines[finding.line - 1] = lines[finding.line - 1][: finding.column - 1] + "***"
-            lines[finding.line : finding.end_line] = ["***"] * (finding.end_line - finding.line)
-    return lines
+def _write_fixes(fixed: Mapping[str, Fixed]) -> None:
+    for path, each in fixed.items():
+        if each.rules:
+            Path(path).write_bytes(each.content)
+            told = ", ".join(f"{rule} ({count})" for rule, count in each.rules.items())
+            print_note(f"{path}: mended {told}")
+    _tell_problems(fixed)
 
 
-def print_summary(report: LintReport) -> None:
-    """How many findings of which kind, in how many files."""
-    counts = [(report.errors, "error"), (report.warnings, "warning"), (report.infos, "note")]
-    told = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count) or "nothing found"
-    style = "bold red" if report.errors else "yellow" if report.warnings else "green"
-    print_line(f"{told} in {report.files} file{'s' * (report.files != 1)}", style)
+def _tell_problems(fixed: Mapping[str, Fixed]) -> None:
+    for path, each in fixed.items():
+        if each.problem:
+            print_note(f"{path}: left alone: {each.problem}")

@@ -10,10 +10,13 @@ from typing import Annotated
 
 import typer
 
-from dagwarden.cli.lint import LintReport, find_files, make_report, print_findings, print_summary
+from dagwarden.cli.findings import locate_all, print_report
 from dagwarden.cli.options import JsonOption
 from dagwarden.cli.output import print_json, print_line
 from dagwarden.errors import InvalidInput
+from dagwarden.lint.catalogue import load_catalogue
+from dagwarden.lint.discover import find_files
+from dagwarden.lint.report import make_report
 from dagwarden.names import ReleasePath
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.report import ValidateSettings
@@ -29,16 +32,15 @@ def validate(
         root, files = _lay_out(path, Path(folder))
         with Validator() as validator:
             reports = validator.validate_tree(root, files, ValidateSettings(import_timeout_s=timeout_s))
-        contents = {file: (root / file).read_bytes() for file in files}
+        contents = {str(file): (root / file).read_bytes() for file in files}
     findings = [finding for report in reports for finding in report.findings]
-    summary: LintReport = make_report(len(files), findings)
+    summary = make_report(files, locate_all(contents, findings, load_catalogue().pages))
     if as_json:
         print_json(reports)
     else:
         dags = sum(len(report.dags) for report in reports)
-        print_findings(findings, contents)
         print_line(f"{dags} DAG{'s' * (dags != 1)}")
-        print_summary(summary)
+        print_report(summary)
     raise typer.Exit(1 if summary.errors else 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ CODED_RULES = (*FILE_RULES, *IMPORT_RULES, *NAME_RULES, *(rule.page for rule in 
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CODE = re.compile(r"DW\d{3}")
+_OWN_CODE = re.compile(r"(?!DW)[A-Z]{2,8}\d{1,4}")
 
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -42,6 +44,9 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     literals: Annotated[tuple[Annotated[tuple[_Text, ...], Meta(min_length=1)], ...], Meta(min_length=1)]
     """Groups of words. A file that lacks all words of one group, in any case, is not looked at for this rule: that
     spares ast-grep's compiling of the rule, half a millisecond and more a file, and often the parsing too."""
+    needs: str = ""
+    """A Python regular expression that every file with a match satisfies, unless it renames what it imports: the second
+    sieve, for rules whose words stand in most files. A line feed stands before every line, the first included."""
     names: dict[_Text, _Text] = {}
     """Qualified names, and how the rule spells each: files that import one under another name are read as if they did
     not. See `aliases`."""
@@ -49,6 +54,8 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     airflow: Annotated[str, Meta(pattern=r"^\d+\.\d+$")] = "0.0"
     masks: str = ""
     """The meta-variable whose text is a secret: messages show its kind and length only."""
+    fix: Literal["", "safe"] = ""
+    """`safe`: the rule file's `fix` keeps the meaning of every match, so `--fix` may write it."""
     what: _Text
     why: _Text
     example: _Text
@@ -71,6 +78,7 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     constraints: dict[str, Any] = {}
     utils: dict[str, Any] = {}
     transform: dict[str, Any] = {}
+    fix: str = ""
 
 
 class PatternRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +88,14 @@ class PatternRule(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     literals: tuple[tuple[str, ...], ...]
     """In lower case; one of each group stands in every file that can match."""
+    needs: re.Pattern[str] | None
+    """A file that renames nothing, and holds nothing of this form, cannot match."""
     masks: str
     names: dict[str, str]
     config: dict[str, Any]
     """What ast-grep is given."""
+    fix: str = ""
+    """What a match is rewritten to, its meta-variables filled in; empty: a person has to."""
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,21 +129,49 @@ def load_catalogue(folder: Path | None = None) -> Catalogue:
     wrong += _find_clashes(patterns)
     if wrong:
         raise InvalidInput("\n".join(wrong), operation="load rules", subject=str(root))
-    pages = index_pages(CODED_RULES, tuple(rule.page for rule in patterns))
+    return _make_catalogue(patterns)
+
+
+def add_rules(catalogue: Catalogue, files: Mapping[str, bytes]) -> Catalogue:
+    """The catalogue with the rules of a team beside its own.
+
+    Args:
+        files: name of each rule file -> its bytes. Their codes are of the team's own making, e.g. ACME001.
+
+    Raises:
+        InvalidInput: a rule is bad, or takes an id or code that another has; every fault is named as `NAME:LINE: what`.
+    """
+    patterns, wrong = list(catalogue.patterns), []
+    for name, content in sorted(files.items()):
+        try:
+            patterns.append(load_rule(content, name=name, is_own=True))
+        except InvalidInput as error:
+            wrong.append(error.message)
+    wrong += _find_clashes(patterns)
+    if wrong:
+        raise InvalidInput("\n".join(wrong), operation="load rules")
+    return _make_catalogue(patterns)
+
+
+def _make_catalogue(patterns: list[PatternRule]) -> Catalogue:
     return Catalogue(
         patterns=tuple(sorted(patterns, key=lambda pattern: pattern.page.code)),
         names=collect_names(pattern.names for pattern in patterns),
-        pages=pages,
+        pages=index_pages(CODED_RULES, tuple(rule.page for rule in patterns)),
     )
 
 
-def load_rule(content: bytes, *, name: str) -> PatternRule:
+def load_rule(content: bytes, *, name: str, is_own: bool = False) -> PatternRule:
     """Read one rule file.
+
+    Args:
+        is_own: whether a team wrote it; its code then starts with something else than DW.
 
     Raises:
         InvalidInput: it is no rule; every fault is named as `NAME:LINE: what`.
     """
-    document = read_document(content, RuleFile, name=name, check=_check_meaning)
+    check = functools.partial(_check_meaning, is_own=is_own)
+    document = read_document(content, RuleFile, name=name, check=check)
     file = document.value
     config = {"rule": file.rule, "constraints": file.constraints, "utils": file.utils, "transform": file.transform}
     config = {key: value for key, value in config.items() if value}
@@ -143,9 +183,11 @@ def load_rule(content: bytes, *, name: str) -> PatternRule:
         page=_make_page(file),
         message=file.message.strip(),
         literals=tuple(tuple(word.lower() for word in group) for group in file.metadata.literals),
+        needs=re.compile(file.metadata.needs) if file.metadata.needs else None,
         masks=file.metadata.masks,
         names=file.metadata.names,
         config=config,
+        fix=file.fix if file.metadata.fix else "",
     )
 
 
@@ -175,17 +217,24 @@ def _read_version(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _check_meaning(document: Document[RuleFile]) -> list[Fault]:
+def _check_meaning(document: Document[RuleFile], *, is_own: bool) -> list[Fault]:
     file, faults = document.value, []
     stem = document.name.rpartition("/")[2].removesuffix(".yml")
     if not _ID.fullmatch(file.id):
         faults.append(Fault(document.line("id"), f"`id` must be words-in-kebab-case, got `{file.id}`"))
     elif file.id != stem:
         faults.append(Fault(document.line("id"), f"`id` must be the file's name, `{stem}`, got `{file.id}`"))
-    if not _CODE.fullmatch(file.metadata.code):
-        faults.append(
-            Fault(document.line("metadata", "code"), f"`code` must be DW and three digits, got `{file.metadata.code}`")
-        )
+    pattern, wanted = (_OWN_CODE, "letters, not DW, and digits") if is_own else (_CODE, "DW and three digits")
+    if not pattern.fullmatch(file.metadata.code):
+        faults.append(Fault(document.line("metadata", "code"), f"`code` must be {wanted}, got `{file.metadata.code}`"))
+    if file.metadata.fix and not file.fix:
+        faults.append(Fault(document.line("metadata", "fix"), "`metadata.fix` says safe, and there is no `fix`"))
+    if "\n" in file.fix.strip():
+        faults.append(Fault(document.line("fix"), "`fix` must be one line"))
+    try:
+        re.compile(file.metadata.needs)
+    except re.error as error:
+        faults.append(Fault(document.line("metadata", "needs"), f"`needs` is no regular expression: {error}"))
     return faults
 
 

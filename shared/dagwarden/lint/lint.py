@@ -27,6 +27,7 @@ def lint_files(
     airflow: tuple[int, int] = (3, 3),
     opted_in: Collection[str] = (),
     watch: Callable[[str], None] = lambda _: None,
+    judges_paths: bool = True,
 ) -> list[Finding]:
     """All findings of these files, each rated as its rule is; sorted.
 
@@ -39,6 +40,7 @@ def lint_files(
         opted_in: ids of rules that are silent unless asked for.
         watch: called with each path before it is looked at, and with "" before waiting for ruff, so that somebody else
             can tell which file hangs.
+        judges_paths: whether names and sizes are judged: the paths are those of a release.
     """
     sources: dict[ReleasePath, tuple[str, list[Finding]]] = {}
     for path, content in files.items():
@@ -62,7 +64,7 @@ def lint_files(
         for finding in apply_suppressions(path, sources[path][0], drop_eclipsed(of_file), catalogue.pages)
     ]
     rated = [rate(finding, catalogue.pages[finding.rule], airflow) for finding in judged]
-    return sort_findings([*rated, *check_paths(files)])
+    return sort_findings([*rated, *(check_paths(files) if judges_paths else ())])
 
 
 def lint_file(path: str, content: bytes, catalogue: Catalogue, *, python: tuple[int, int] = (3, 11)) -> list[Finding]:

@@ -33,6 +33,21 @@ class _Place(msgspec.Struct, frozen=True):
     column: int
 
 
+class RuffEdit(msgspec.Struct, frozen=True):
+    """Text that takes the place of other text."""
+
+    content: str
+    location: _Place
+    end_location: _Place
+
+
+class RuffFix(msgspec.Struct, frozen=True):
+    """How ruff would mend something: all edits or none."""
+
+    applicability: str
+    edits: tuple[RuffEdit, ...]
+
+
 class Diagnostic(msgspec.Struct, frozen=True):
     """What ruff says of one place, as its `json` output has it (the other formats leave the code out)."""
 
@@ -41,6 +56,7 @@ class Diagnostic(msgspec.Struct, frozen=True):
     location: _Place
     end_location: _Place
     filename: str = ""
+    fix: RuffFix | None = None
 
 
 def check_with_ruff(texts: Mapping[ReleasePath, str], *, opted_in: Collection[str] = ()) -> list[Finding]:

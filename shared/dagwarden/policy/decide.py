@@ -48,7 +48,7 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
 
     Each refusal by the policy itself is a finding whose `clause` names the line that says so.
     """
-    levelled = [_rate(policy, finding) for finding in facts.findings]
+    levelled = [rate_finding(policy, finding) for finding in facts.findings]
     findings = [finding for finding in levelled if finding is not None] + _check_policy(policy, facts)
     denied = any(finding.severity is Severity.ERROR for finding in findings)
     return Decision(
@@ -71,7 +71,7 @@ _SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Leve
 _MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
-def _rate(policy: Policy, finding: Finding) -> Finding | None:
+def rate_finding(policy: Policy, finding: Finding) -> Finding | None:
     """The finding as the policy rates it; None where it is switched off.
 
     What was allowed in the code, and the policy lets nobody allow there, counts as if it had not been.

@@ -48,7 +48,7 @@ def theirs(root: Path, syntax: Syntax) -> set[str]:
 
 
 @pytest.mark.parametrize("syntax", ["glob", "regexp"])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(texts=TEXTS)
 def test_what_is_hidden_is_what_airflow_hides(syntax: Syntax, texts: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,105 @@
+"""What a lint worker does to a batch of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from dagwarden.cli.workers import Watch
+from dagwarden.lint.airflow_ignore import might_hold_dag
+from dagwarden.lint.catalogue import Catalogue
+from dagwarden.lint.discover import dag_folder, release_path
+from dagwarden.lint.file_rules import NO_ANSWER
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.fix import Fixed, fix_file
+from dagwarden.lint.hygiene import check_paths
+from dagwarden.lint.imports import FileImports, read_imports
+from dagwarden.lint.lint import lint_files
+from dagwarden.lint.located import Located, locate_findings
+from dagwarden.lint.page import find
+from dagwarden.names import ReleasePath
+
+
+class LintTask(msgspec.Struct, frozen=True, kw_only=True):
+    """How to look at files; the same for all of them."""
+
+    catalogue: Catalogue
+    python: tuple[int, int] = (3, 11)
+    airflow: tuple[int, int] = (3, 3)
+    opted_in: frozenset[str] = frozenset()
+    trees: tuple[str, ...] = ()
+    """The folders whose imports are told too: they are whole."""
+
+    def lint(self, paths: Sequence[str], watch: Watch) -> list[Linted]:
+        """The findings of each of these files."""
+        contents = {ReleasePath(path): _read(path) for path in paths}
+        readable = {path: content for path, content in contents.items() if content is not None}
+        findings = lint_files(
+            readable,
+            self.catalogue,
+            python=self.python,
+            airflow=self.airflow,
+            opted_in=self.opted_in,
+            watch=watch,
+            judges_paths=False,
+        )
+        by_path: dict[str, list[Finding]] = {path: [] for path in paths}
+        for finding in findings:
+            by_path[finding.path].append(finding)
+        return [self._describe(path, contents[ReleasePath(path)], by_path[path], watch) for path in paths]
+
+    def _describe(self, path: str, content: bytes | None, findings: list[Finding], watch: Watch) -> Linted:
+        watch(path)
+        if content is None:
+            return give_up(path, "it cannot be opened")
+        told = [*findings, *_check_path(path, content)]
+        root = dag_folder(path)
+        return Linted(
+            path=path,
+            found=tuple(locate_findings(content, told, self.catalogue.pages)),
+            might_hold_dag=might_hold_dag(content, airflow=self.airflow),
+            imports=read_imports(path, content, roots=self.trees) if root in self.trees else None,
+        )
+
+    def fix(self, paths: Sequence[str], watch: Watch) -> list[tuple[str, Fixed]]:
+        """Each of these files as it should be written; nothing is written yet."""
+        fixed = []
+        for path in paths:
+            watch(path)
+            content = _read(path) or b""
+            mended = fix_file(
+                path, content, self.catalogue, python=self.python, airflow=self.airflow, opted_in=self.opted_in
+            )
+            fixed.append((path, mended))
+        return fixed
+
+
+class Linted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker found out about one file."""
+
+    path: str
+    found: tuple[Located, ...]
+    might_hold_dag: bool = False
+    imports: FileImports | None = None
+
+
+def give_up(path: str, reason: str) -> Linted:
+    """The one finding of a file that nobody could read."""
+    finding = find(NO_ANSWER, reason, path=path)
+    return Linted(path=path, found=tuple(locate_findings(b"", [finding], {})))
+
+
+def _check_path(path: str, content: bytes) -> list[Finding]:
+    """What is said of the name under which the file would be released."""
+    released = release_path(path)
+    found = check_paths({ReleasePath(released): content}) if released else ()
+    return [msgspec.structs.replace(finding, path=path) for finding in found]
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
