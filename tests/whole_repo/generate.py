@@ -1,4 +1,4 @@
-"""Writes the generated parts of the pages: what stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+"""Writes the pages' generated parts (between `<!-- generated: NAME -->` and `<!-- end -->`), and the JSON Schemas.
 
 python -m tests.whole_repo.generate          # or: make docs
 """
@@ -17,6 +17,7 @@ from dagwarden.audit.entry import AuditOutcome, Kind
 from dagwarden.cli import main as command_line
 from dagwarden.cli.rules import render_page
 from dagwarden.policy.rules import list_pages
+from dagwarden.policy.schema import SCHEMAS, render_schema
 from dagwarden.settings import PREFIX, SETTINGS
 from localcloud import calls
 from localcloud.stack import blueprint
@@ -129,13 +130,13 @@ def render(text: str) -> str:
 
 
 def main() -> None:
-    """Write every page anew, and say which changed."""
-    for page in PAGES:
-        before = page.read_text()
-        after = render(before)
-        if after != before:
-            page.write_text(after)
-            sys.stdout.write(f"{page.relative_to(ROOT)}\n")
+    """Write every page and schema anew, and say which changed."""
+    files = {page: render(page.read_text()) for page in PAGES}
+    files |= {ROOT / "docs" / name: render_schema(name) for name in SCHEMAS}
+    for path, text in files.items():
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 
 
 def _help_of(command: Any, name: str, depth: int) -> str:
