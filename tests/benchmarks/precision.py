@@ -1,0 +1,136 @@
+"""How often lint is wrong on real code: makes the table of docs/lint-precision.md.
+
+    python -m tests.benchmarks.precision CHECKOUTS             the table, in Markdown
+    python -m tests.benchmarks.precision CHECKOUTS --read 20   a sample of each rule's findings, to be judged
+
+CHECKOUTS holds one folder for each of `REPOSITORIES`, named OWNER+NAME, checked out at its commit. Only what a push
+would release is linted: the `.py` files under the folders named, tests left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import random
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from dagwarden.lint.catalogue import load_catalogue
+from dagwarden.lint.finding import Finding, Severity
+from dagwarden.lint.import_rules import check_files
+from dagwarden.lint.lint import lint_files
+from dagwarden.names import ReleasePath
+
+SEED = 3
+
+
+class Repository(msgspec.Struct, frozen=True):
+    """Where real DAG files come from."""
+
+    name: str
+    commit: str
+    folders: tuple[str, ...]
+
+
+REPOSITORIES = (
+    Repository("mozilla/telemetry-airflow", "a5be2ecbbf7f894e52d414573090fe2d1b93898d", ("dags", "plugins")),
+    Repository("cal-itp/data-infra", "f20856f3f4cfe37f9e36f42bfe3ea22f6d4a2cfa", ("airflow/dags", "airflow/plugins")),
+    Repository("GoogleCloudPlatform/python-docs-samples", "683bf45f8f608cf0248d485d2c60de22e356b2db", ("composer",)),
+    Repository(
+        "sul-dlss/libsys-airflow",
+        "1432b3e08906df0593a81e7a22d4714c7b86f382",
+        ("libsys_airflow/dags", "libsys_airflow/plugins", "plugins"),
+    ),
+    Repository("elifesciences/data-hub-core-airflow-dags", "14cedacd615399360414b170f2a3762f77949a35", ("dags",)),
+    Repository("stellar/stellar-etl-airflow", "c23b34e1514c3152456e2460fb4a2ecc0bdb413b", ("dags",)),
+    Repository(
+        "Amsterdam/dataservices-airflow", "54606a638626a26bec24e5fafb4242488638e4d9", ("src/dags", "src/plugins")
+    ),
+    Repository("gip-inclusion/pilotage-airflow", "4f69095f997e8019362230753b33f4ee8108cf62", ("dags",)),
+    Repository("blockchain-etl/ethereum-etl-airflow", "27d0fb037cbe8b9ba62880f99c155823ab2e4a35", ("dags",)),
+    Repository("oss-know/airflow-jobs", "66b7f2a357a89990eb30d4fbdf409b88c21bbcbd", ("dags", "plugins")),
+    Repository("TogetherCrew/airflow-dags", "441bea13c04152e72972427294cf2a3dbe20f7fd", ("dags",)),
+)
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One finding and its line."""
+
+    repository: str
+    finding: Finding
+    source: str
+
+
+def lint_repository(checkouts: Path, repository: Repository) -> tuple[int, list[Hit]]:
+    """How many files were linted, and what was found."""
+    root = checkouts / repository.name.replace("/", "+")
+    files = dict(_read(root, repository))
+    tree: dict[str, bytes] = {str(path): content for path, content in files.items()}
+    findings = [*lint_files(files, load_catalogue()), *check_files(tree, files)]
+    lines = {path: content.decode("utf-8", "replace").split("\n") for path, content in files.items()}
+    hits = [
+        Hit(repository.name, found, lines[ReleasePath(found.path)][found.line - 1].strip() if found.line else "")
+        for found in findings
+    ]
+    return len(files), hits
+
+
+def _read(root: Path, repository: Repository) -> Iterator[tuple[ReleasePath, bytes]]:
+    for folder in repository.folders:
+        for file in sorted((root / folder).rglob("*.py")):
+            path = file.relative_to(root).as_posix()
+            is_test = "tests" in path.split("/") or file.name.startswith(("test_", "conftest")) or "_test." in file.name
+            if file.is_file() and not is_test:
+                yield ReleasePath(path), file.read_bytes()
+
+
+def make_table(hits: Mapping[str, list[Hit]], judged: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """Rows of rule, default severity, hits, read and false; rules without a hit are left out."""
+    yield "| rule | code | by default | hits | read | false |"
+    yield "| --- | --- | --- | ---: | ---: | ---: |"
+    pages = load_catalogue().pages
+    for rule in sorted(hits, key=lambda rule: (list(Severity).index(pages[rule].severity), -len(hits[rule]), rule)):
+        page = pages[rule]
+        read, false = judged.get(rule, (0, 0))
+        yield f"| `{rule}` | {page.code} | {page.severity} | {len(hits[rule])} | {read} | {false} |"
+
+
+def main() -> None:
+    """Print the table or the samples."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkouts", type=Path)
+    parser.add_argument("--read", type=int, metavar="COUNT", help="show that many findings of each rule")
+    parser.add_argument("--rule", action="append", help="only this rule; may be given again")
+    parser.add_argument("--judged", type=Path, help="JSON: rule -> [read, false]")
+    options = parser.parse_args()
+    hits: dict[str, list[Hit]] = collections.defaultdict(list)
+    count = 0
+    for repository in REPOSITORIES:
+        files, found = lint_repository(options.checkouts, repository)
+        count += files
+        for hit in found:
+            if not options.rule or hit.finding.rule in options.rule:
+                hits[hit.finding.rule].append(hit)
+    sys.stdout.write(f"{count} files, {sum(map(len, hits.values()))} findings\n\n")
+    if options.read:
+        for rule, of_rule in sorted(hits.items()):
+            _show(rule, of_rule, options.read)
+        return
+    judged = msgspec.json.decode(options.judged.read_bytes(), type=dict[str, tuple[int, int]]) if options.judged else {}
+    sys.stdout.write("\n".join(make_table(hits, judged)) + "\n")
+
+
+def _show(rule: str, hits: list[Hit], count: int) -> None:
+    sample = hits if len(hits) <= count else random.Random(SEED).sample(hits, count)
+    sys.stdout.write(f"== {rule}: {len(hits)} hits, {len(sample)} shown\n")
+    for hit in sample:
+        found = hit.finding
+        place = f"{hit.repository}:{found.path}:{found.line}"
+        sys.stdout.write(f"{found.severity:8}{place}\n    {found.message[:160]}\n    {hit.source[:160]}\n")
+
+
+if __name__ == "__main__":
+    main()
