@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/boot/bin/uv)
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install demo up down test soak lint format types bench lock upgrade docs package clean
+.PHONY: help install demo up down test test-providers soak lint format types bench lock upgrade docs package clean
 
 help: ## list the chores
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,15 @@ test: install ## run every test, on the local cloud, loopback only
 
 soak: install ## hold the contract against random pushes, deliveries and faults, for long
 	CONTRACT_PROFILE=soak $(BIN)/python -m pytest -q tests/scenarios/contract
+
+PROVIDERS := .venv-providers
+PROVIDERS_PYTEST := $(PROVIDERS)/bin/python -m pytest -q -p no:cacheprovider --confcutdir=tests/unit/validate -o pythonpath=". shared"
+
+test-providers: ## read Google's and Kubernetes' own operators into the DAG model (1.6 GB, in an environment of its own)
+	$(UV) venv -q --allow-existing --python $(PYTHON) $(PROVIDERS)
+	$(UV) pip install -q --python $(PROVIDERS)/bin/python apache-airflow==3.3.2 apache-airflow-providers-google==22.8.0 \
+	  apache-airflow-providers-cncf-kubernetes==10.25.0 msgspec ast-grep-py pyyaml pytest pytest-timeout pytest-asyncio
+	AIRFLOW_HOME=$(abspath $(PROVIDERS))/airflow $(PROVIDERS_PYTEST) tests/unit/validate/providers.py
 
 lint: install ## ruff, mypy --strict, ast-grep test
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from tests.unit.validate.importing import ReadDagFile
 
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.validate.rules.environment import ENVIRONMENT_PAGES
+from dagwarden.validate.rules.failures import find_page
 from dagwarden.validate.rules.table import DAG_RULES, FILE_PAGES, MODEL_PAGES, SHARED_RULES, check_file
 
 PAGES = {page.rule: page for page in (*(rule.page for rule in DAG_RULES), *FILE_PAGES, *ENVIRONMENT_PAGES)}
@@ -49,3 +50,21 @@ def test_ids_and_codes_are_shared_with_lint_and_clash_with_none() -> None:
     codes = [page.code for page in own]
     assert len(set(codes)) == len(codes)
     assert not set(codes) & {page.code for page in lint.values()}
+
+
+REFUSED = {
+    "duplicate-task-id": "empty('a')\nempty('a')",
+    "unknown-trigger-rule": "empty('a', trigger_rule='sometimes')",
+    "dag-cycle": "a, b = empty('a'), empty('b')\na >> b >> a\na.dag.check_cycle()",
+    "invalid-cron": write_file('with DAG("etl", schedule="0 25 * * *") as d: empty("a")\nd.validate()'),
+}
+
+
+@pytest.mark.parametrize("rule", REFUSED)
+def test_what_airflow_refuses_has_the_rule_it_breaks(read_dag_file: ReadDagFile, rule: str) -> None:
+    with pytest.raises(Exception) as refused:  # noqa: PT011 (each is another; its rule is what is checked)
+        read_dag_file(write_file(REFUSED[rule]))
+    page = find_page(type(refused.value).__name__, str(refused.value))
+    assert page is not None
+    assert page.rule == rule
+    assert load_catalogue().pages.get(rule, page).code == page.code
