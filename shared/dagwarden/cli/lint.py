@@ -10,11 +10,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from dagwarden.cli.findings import Format, print_note, print_report, print_text, render, write_report
-from dagwarden.cli.lint_setup import Setup, read_setup, write_sgconfig
-from dagwarden.cli.lint_task import Linted, LintTask, give_up
+from dagwarden.cli.linting.findings import Format, print_note, print_report, print_text, render, write_report
+from dagwarden.cli.linting.setup import Setup, read_setup, write_sgconfig
+from dagwarden.cli.linting.task import Linted, LintTask, give_up
+from dagwarden.cli.linting.workers import map_files
 from dagwarden.cli.options import JsonOption
-from dagwarden.cli.workers import map_files
 from dagwarden.errors import InvalidInput
 from dagwarden.lint.baseline import compare, encode_baseline, make_baseline, read_baseline
 from dagwarden.lint.discover import Found, find_python

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from dagwarden.cli.findings import locate_all, print_report
+from dagwarden.cli.linting.findings import locate_all, print_report
 from dagwarden.cli.options import JsonOption
 from dagwarden.cli.output import print_json, print_line
 from dagwarden.errors import InvalidInput

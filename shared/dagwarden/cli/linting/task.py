@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from dagwarden.cli.workers import Watch
+from dagwarden.cli.linting.workers import Watch
 from dagwarden.lint.airflow_ignore import might_hold_dag
 from dagwarden.lint.catalogue import Catalogue
 from dagwarden.lint.discover import dag_folder, release_path
