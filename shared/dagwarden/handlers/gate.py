@@ -25,6 +25,7 @@ from dagwarden.handlers.head_imports import HeadImports
 from dagwarden.handlers.judge import Judgement, changes_python, judge
 from dagwarden.handlers.offer import Offer, offered_push_id, read_offer
 from dagwarden.handlers.stages import Stages
+from dagwarden.handlers.turns import Turns
 from dagwarden.ledger.commit import Committed, Draft, commit
 from dagwarden.ledger.read import Ledger
 from dagwarden.ledger.release import Release
@@ -74,6 +75,7 @@ class Gate:
         self._ledger = Ledger(cloud)
         self._imports = HeadImports(self._ledger)
         self._audit = AuditWriter(cloud, now=now)
+        self._turns = Turns()
         self._now = now
         self._new_attempt = new_attempt
 
@@ -127,39 +129,50 @@ class Gate:
 
     def _decide(self, offer: Offer, policy: Policy | None, findings: list[Finding], stages: Stages) -> Verdict:
         for _ in range(self._cloud.settings.commit_attempts):
-            with stages.time("head"):
-                state = self._ledger.state(offer.environment)
-            released = state.pushes.get(offer.push_id)
-            if released is not None:
-                return self._finish_released(offer, policy, findings, released, stages)
-            with stages.time("imports"):
-                imports = self._imports.at(state) if changes_python(offer) else None
-            with stages.time("decide"):
-                target, now = self._find_target(offer), self._now()
-                judgement = judge(offer, policy, findings, state, target, imports=imports, now=now)
-            verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
-            releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
-            with stages.time("claim"):
-                claim = take_claim(
-                    self._cloud.store, Claim(verdict=verdict, releases=releases), attempt=self._new_attempt()
-                )
-            if claim.releases and claim.verdict.head > state.number:
-                continue
-            with stages.time("audit"):
-                self._audit_verdict(offer, claim.verdict)
-            if not claim.releases:
-                return self._publish(offer, claim.verdict)
-            with stages.time("commit"):
-                committed = self._commit(offer, claim.verdict, judgement, state)
-            if committed is not None:
-                if judgement.imports is not None:
-                    self._imports.remember(committed.state, judgement.imports)
-                return self._finish(offer, claim.verdict, committed, stages)
+            with self._turns.take(offer.environment):
+                finish = self._attempt(offer, policy, findings, stages)
+            if finish is not None:
+                return finish()
         raise Contended(
             f"{self._cloud.settings.commit_attempts} other releases came first",
             operation="commit release",
             subject=f"{offer.environment}/{offer.push_id}",
         )
+
+    def _attempt(
+        self, offer: Offer, policy: Policy | None, findings: list[Finding], stages: Stages
+    ) -> Callable[[], Verdict] | None:
+        """Judge the offer on the present head and commit it there; returns what is left to do, None on a lost race."""
+        with stages.time("head"):
+            state = self._ledger.state(offer.environment)
+        released = state.pushes.get(offer.push_id)
+        if released is not None:
+            return lambda: self._finish_released(offer, policy, findings, released, stages)
+        with stages.time("imports"):
+            imports = self._imports.at(state) if changes_python(offer) else None
+        with stages.time("decide"):
+            target, now = self._find_target(offer), self._now()
+            judgement = judge(offer, policy, findings, state, target, imports=imports, now=now)
+        verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
+        releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
+        with stages.time("claim"):
+            claim = take_claim(
+                self._cloud.store, Claim(verdict=verdict, releases=releases), attempt=self._new_attempt()
+            )
+        if claim.releases and claim.verdict.head > state.number:
+            return None
+        with stages.time("audit"):
+            self._audit_verdict(offer, claim.verdict)
+        if not claim.releases:
+            return lambda: self._publish(offer, claim.verdict)
+        with stages.time("commit"):
+            committed = self._commit(offer, claim.verdict, judgement, state)
+        if committed is None:
+            return None
+        self._ledger.remember(committed.state)
+        if judgement.imports is not None:
+            self._imports.remember(committed.state, judgement.imports)
+        return lambda: self._finish(offer, claim.verdict, committed, stages)
 
     def _commit(self, offer: Offer, verdict: Verdict, judgement: Judgement, state: LedgerState) -> Committed | None:
         manifest = offer.manifest
@@ -194,7 +207,6 @@ class Gate:
         return commit(self._cloud, base, draft, attempt=self._new_attempt(), now=self._now())
 
     def _finish(self, offer: Offer, verdict: Verdict, committed: Committed, stages: Stages) -> Verdict:
-        self._ledger.remember(committed.state)
         self._audit_release(committed.release, committed.digest)
         final = msgspec.structs.replace(verdict, release=committed.release.number, stages_ms=stages.to_ms())
         final = self._publish(offer, final)

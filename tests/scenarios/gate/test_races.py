@@ -45,6 +45,16 @@ def test_eight_sources_at_once_lose_nothing(desk: Desk) -> None:
     desk.check()
 
 
+def test_eight_sources_at_one_gate_lose_no_race(desk: Desk) -> None:
+    events = [desk.push({f"dags/{n}.py": f"n = {n}\n"}, source=f"s{n}") for n in range(8)]
+    with ThreadPoolExecutor(len(events)) as pool:
+        verdicts = list(pool.map(desk.gate.handle, events))
+    assert sorted(verdict.release or 0 for verdict in verdicts if verdict) == list(range(1, 9))
+    claims = [info.name for info in desk.cloud.store.list(f"{desk.environment}/claims/")]
+    assert len(claims) == 8, "who lost a race laid down a second claim"
+    desk.check()
+
+
 def test_the_same_push_at_four_gates_is_released_once(desk: Desk) -> None:
     for round_ in range(1, 6):
         base = "" if round_ == 1 else f"c{round_ - 1}"
