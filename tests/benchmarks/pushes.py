@@ -23,7 +23,17 @@ from tests.benchmarks.prices import Usage, cost_usd, use_storage
 from tests.benchmarks.results import Row, make_row
 from tests.benchmarks.scale import Scale
 from tests.benchmarks.stand import Stand, running_stand, wait_until
-from tests.benchmarks.timeline import APPLY_STAGES, GATE_STAGES, STAGES, Push, collect, slowest, split, total_ms
+from tests.benchmarks.timeline import (
+    APPLY_STAGES,
+    GATE_STAGES,
+    STAGES,
+    Push,
+    collect,
+    is_noticed,
+    slowest,
+    split,
+    total_ms,
+)
 
 VISIBLE, CALLS = "push-to-visible", "api-calls"
 SMALL, LARGE = 70, 10_000
@@ -178,9 +188,10 @@ def _tell_times(small: Series, large: Series) -> list[Row]:
 
 def _tell_series(series: Series) -> list[Row]:
     totals, of = _totals(series), f"{series.file_count:,} files"
-    stages = [split(push) for push in series.pushes]
-    gates = [push.verdict.stages_ms for push in series.pushes]
-    applies = [slowest(push).stages_ms for push in series.pushes]
+    noticed = [push for push in series.pushes if is_noticed(push)]
+    stages = [split(push) for push in noticed]
+    gates = [push.verdict.stages_ms for push in noticed]
+    applies = [slowest(push).stages_ms for push in noticed]
     rows = [
         make_row(VISIBLE, f"{of}: p50", percentile(totals, 50), "ms", aim=P50_AIM_MS, note=f"{len(totals)} pushes"),
         make_row(VISIBLE, f"{of}: p95", percentile(totals, 95), "ms"),

@@ -47,6 +47,11 @@ def instance_ms(push: Push) -> dict[str, float]:
     return {receipt.instance: _ms(push.begun_at, _known(receipt.visible_at)) for receipt in push.receipts}
 
 
+def is_noticed(push: Push) -> bool:
+    """Whether a notice brought the release to the slowest instance: now and then its regular look is first."""
+    return slowest(push).noticed_at is not None
+
+
 def split(push: Push) -> dict[str, float]:
     """Milliseconds of each of STAGES on the way to the slowest instance; their sum is `total_ms`."""
     last = slowest(push)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 import pytest
-from tests.benchmarks.timeline import STAGES, Push, instance_ms, slowest, split, total_ms
+from tests.benchmarks.timeline import STAGES, Push, instance_ms, is_noticed, slowest, split, total_ms
 
 from dagwarden.names import Digest, EnvironmentName, PushId, ReleaseNumber
 from dagwarden.policy.verdict import Outcome, Principal, Verdict
@@ -55,6 +56,12 @@ def test_the_slowest_instance_makes_the_whole() -> None:
     assert slowest(PUSH).instance == "worker-2"
     assert total_ms(PUSH) == 90.0
     assert instance_ms(PUSH) == {"worker-1": 70.0, "worker-2": 90.0}
+
+
+def test_a_look_that_was_quicker_than_the_notice_has_no_stages() -> None:
+    looked = msgspec.structs.replace(PUSH.receipts[1], noticed_at=None, stages_ms={"read": 4.0})
+    assert is_noticed(PUSH)
+    assert not is_noticed(msgspec.structs.replace(PUSH, receipts=(PUSH.receipts[0], looked)))
 
 
 def test_each_stage_ends_where_the_next_begins() -> None:
