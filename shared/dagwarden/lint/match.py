@@ -18,20 +18,23 @@ _VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 
 def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names = NO_NAMES) -> list[Finding]:
-    """What the rules find in a file that compiles. It is parsed only if some rule's literals stand in it.
+    """What the rules find in a file that compiles. It is parsed only if some rule may match it.
 
     A rule that matches at one place in several ways, a node and a node within it, finds one thing there.
 
     Args:
         names: under which other names the file may import what the rules look for.
     """
-    lowered = text.lower()
-    possible = [rule for rule in rules if all(any(word in lowered for word in group) for group in rule.literals)]
+    possible = _sift_by_words(text.lower(), rules)
+    aliases = find_aliases(text, names) if possible else {}
+    if not aliases:
+        lines = f"\n{text}"
+        possible = [rule for rule in possible if rule.needs is None or rule.needs.search(lines)]
     if not possible:
         return []
     root = SgRoot(text, "python").root()
     edits: tuple[Edit, ...] = ()
-    if aliases := find_aliases(text, names):
+    if aliases:
         root, edits = spell_out(root, aliases)
     findings: dict[tuple[str, int, int], Finding] = {}
     for rule in possible:
@@ -39,6 +42,11 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
             finding = _report(path, rule, node, edits)
             findings.setdefault((finding.rule, finding.line, finding.column), finding)
     return list(findings.values())
+
+
+def _sift_by_words(lowered: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
+    """The rules of which one word of each group stands in the text."""
+    return [rule for rule in rules if all(any(word in lowered for word in group) for group in rule.literals)]
 
 
 def _report(path: str, rule: PatternRule, node: SgNode, edits: tuple[Edit, ...]) -> Finding:
