@@ -30,7 +30,7 @@ from dagwarden.ledger.commit import Committed, Draft, commit
 from dagwarden.ledger.read import Ledger
 from dagwarden.ledger.release import Release
 from dagwarden.ledger.rollback import read_files
-from dagwarden.ledger.snapshot import adopt_newest, is_due, write_snapshot
+from dagwarden.ledger.snapshot import Proof, adopt_newest, is_due, write_snapshot
 from dagwarden.ledger.state import LedgerState
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
@@ -76,6 +76,7 @@ class Gate:
         self._imports = HeadImports(self._ledger)
         self._audit = AuditWriter(cloud, now=now)
         self._turns = Turns()
+        self._proofs: dict[EnvironmentName, Proof] = {}
         self._now = now
         self._new_attempt = new_attempt
 
@@ -185,7 +186,7 @@ class Gate:
             )
         base = state
         if is_due(state, self._cloud.settings.snapshot_every):
-            base = adopt_newest(self._cloud, self._ledger, state)
+            base = adopt_newest(self._cloud, self._ledger, state, self._proofs.get(state.environment))
         draft = Draft(
             changes=judgement.changes,
             files=read_files(self._ledger, judgement.changes, offer.files, judgement.target),
@@ -211,7 +212,8 @@ class Gate:
         final = msgspec.structs.replace(verdict, release=committed.release.number, stages_ms=stages.to_ms())
         final = self._publish(offer, final)
         if is_due(committed.state, self._cloud.settings.snapshot_every):
-            write_snapshot(self._cloud, self._ledger, committed.state, attempt=self._new_attempt())
+            proof = write_snapshot(self._cloud, self._ledger, committed.state, attempt=self._new_attempt())
+            self._proofs[offer.environment] = proof
         return final
 
     def _finish_released(

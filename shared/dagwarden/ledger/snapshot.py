@@ -18,7 +18,7 @@ from dagwarden.names import (
     snapshot_archive_object,
     snapshot_state_object,
 )
-from dagwarden.wire import digest, encode
+from dagwarden.wire import digest, encode, md5_hex
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
@@ -33,6 +33,14 @@ OUTWEIGHED = 2.0
 
 FEW_LINKS = 8
 """Below this many deltas, their weight makes no snapshot due: restoring from them is cheap enough."""
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """An archive that was seen to hold a tree: known by its digest, and by what Cloud Storage tells of its bytes."""
+
+    tree: Digest
+    archive: Digest
+    md5: str
 
 
 def is_due(state: LedgerState, snapshot_every: int) -> bool:
@@ -50,8 +58,11 @@ def _weighs(state: LedgerState, at_least_bytes: float) -> bool:
     return at_least_bytes <= 1 or any(size >= at_least_bytes for size in sizes)
 
 
-def write_snapshot(cloud: Cloud, ledger: Ledger, state: LedgerState, *, attempt: str) -> None:
+def write_snapshot(cloud: Cloud, ledger: Ledger, state: LedgerState, *, attempt: str) -> Proof:
     """There is a snapshot of `state` afterwards. Doing it twice is harmless: equal states give equal bytes.
+
+    Returns:
+        What spares `adopt_newest` from reading the archive again.
 
     Raises:
         Tampered: the archives in the store do not add up to the tree the ledger names.
@@ -80,13 +91,17 @@ def write_snapshot(cloud: Cloud, ledger: Ledger, state: LedgerState, *, attempt:
         content_type="application/json",
         metadata={ARCHIVE: digest(archive)},
     )
+    return Proof(state.tree, digest(archive), md5_hex(archive))
 
 
-def adopt_newest(cloud: Cloud, ledger: Ledger, state: LedgerState) -> LedgerState:
+def adopt_newest(cloud: Cloud, ledger: Ledger, state: LedgerState, proof: Proof | None = None) -> LedgerState:
     """`state`, its restoring shortened by the newest snapshot that lies in the store, if there is a newer one.
 
     The gate signs what it adopts, so nothing of the snapshot is taken on trust: its state must equal the ledger's own,
     byte for byte, and its archive must hold that state's tree. One that does not is passed over.
+
+    Args:
+        proof: of a snapshot this process has written itself: looked at, and not read again.
     """
     environment, how = state.environment, state.restore
     start = snapshot_state_object(environment, ReleaseNumber(how.snapshot + 1))
@@ -95,23 +110,27 @@ def adopt_newest(cloud: Cloud, ledger: Ledger, state: LedgerState) -> LedgerStat
     found = [info for info in cloud.store.list(prefix, start_at=start) if info.name in known]
     for info in reversed(found):
         at = ledger.state(environment, known[info.name])
-        archive = _find_archive(cloud, at, info)
+        archive = _find_archive(cloud, at, info, proof)
         if archive is not None:
             return msgspec.structs.replace(state, restore=_after_snapshot(how, at, archive))
     return state
 
 
-def _find_archive(cloud: Cloud, at: LedgerState, info: ObjectInfo) -> Digest | None:
+def _find_archive(cloud: Cloud, at: LedgerState, info: ObjectInfo, proof: Proof | None) -> Digest | None:
     """The digest of the snapshot's archive; None unless state and archive in the store are what they should be."""
     try:
         archive = parse_digest(info.metadata.get(ARCHIVE, ""))
-        if cloud.store.read(info.name) != encode(at):
+        name = snapshot_archive_object(at.environment, at.number)
+        if info.md5 != md5_hex(encode(at)):
             return None
-        files = unpack_files(cloud.store.read(snapshot_archive_object(at.environment, at.number)), archive)
+        if proof is not None and (proof.tree, proof.archive) == (at.tree, archive):
+            found = cloud.store.stat(name)
+            return archive if found is not None and found.md5 == proof.md5 else None
+        files = unpack_files(cloud.store.read(name), archive)
     except (InvalidInput, NotFound, Tampered):
         return None
-    found = list_digest((file.path, digest(file.content), file.mode) for file in files.values())
-    return archive if found == at.tree else None
+    tree = list_digest((file.path, digest(file.content), file.mode) for file in files.values())
+    return archive if tree == at.tree else None
 
 
 def _after_snapshot(how: Restore, at: LedgerState, archive: Digest) -> Restore:

@@ -57,6 +57,19 @@ def test_restoring_takes_a_snapshot_and_the_deltas_after_it(desk: Desk, cloud_se
     desk.check()
 
 
+def test_a_gate_does_not_read_again_what_it_has_written_itself(desk: Desk, cloud_server: RunningCloud) -> None:
+    chain = Chain(desk)
+    for _ in range(EVERY):
+        desk.allow(chain.push())
+    next_push = chain.push()
+    cloud_server.admin.reset_counts()
+    archive = cloud_server.admin.plan("storage", "delay", method="objects.download", subject="*/snapshots/*", times=99)
+    desk.allow(next_push)
+    assert last_snapshot(desk) == EVERY
+    assert cloud_server.admin.struck(archive) == 0
+    desk.check()
+
+
 Spoil = Callable[[Desk, ReleaseNumber], None]
 
 
