@@ -199,6 +199,11 @@ def policy_object(environment: EnvironmentName) -> str:
     return f"{environment}/policy.yaml"
 
 
+def own_rules_prefix(environment: EnvironmentName, folder: str) -> str:
+    """What the names of an environment's own rule files start with; `folder` is the policy's `lint.rules`."""
+    return f"{environment}/{folder}/"
+
+
 # ---- Pub/Sub -----------------------------------------------------------------------------------------------------
 
 
