@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 from ast_grep_py import SgNode, SgRoot
 
-_FROM = re.compile(r"^[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^(\n][^\n]*))", re.MULTILINE)
-_IMPORT_AS = re.compile(r"^[ \t]*import[ \t]+([\w.]+)[ \t]+as[ \t]+(\w+)", re.MULTILINE)
-_ASSIGNED = re.compile(r"^(\w+)[ \t]*=[ \t]*([A-Za-z_][\w.]*)[ \t]*(?:#.*)?$", re.MULTILINE)
+# A line feed stands before each line, the first included: it is what these look for first, which is fast.
+_FROM = re.compile(r"\n[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^(\n][^\n]*))")
+_IMPORT_AS = re.compile(r"\n[ \t]*import[ \t]+([\w.]+)[ \t]+as[ \t]+(\w+)")
+_ASSIGNED = re.compile(r"\n(\w+)[ \t]*=[ \t]*([A-Za-z_]\w*)[ \t]*(?=[\n#]|\Z)")
 _DEFINED = re.compile(r"^[ \t]*(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _COMMENT = re.compile(r"#[^\n]*")
 _NO_USE = frozenset(
@@ -23,15 +24,27 @@ _NO_USE = frozenset(
      "typed_parameter", "typed_default_parameter", "lambda_parameters"}
 )  # fmt: skip
 
+MAX_KNOWN = 10_000
+"""Names remembered at most, whatever files import."""
+
 
 class Names(msgspec.Struct, frozen=True):
     """Qualified names, and how rules spell each; `*` in a name stands for any text, in a spelling for its last word."""
 
     pattern: re.Pattern[str]
     spellings: tuple[str, ...]
+    known: dict[str, str | None]
+    """What was asked before: files of one project import the same names."""
 
     def spell(self, qualified: str) -> str | None:
         """How rules spell a qualified name; None when no rule asks for it."""
+        if qualified not in self.known:
+            if len(self.known) >= MAX_KNOWN:
+                self.known.clear()
+            self.known[qualified] = self._spell(qualified)
+        return self.known[qualified]
+
+    def _spell(self, qualified: str) -> str | None:
         match = self.pattern.fullmatch(qualified)
         if match is None or match.lastindex is None:
             return None
@@ -42,7 +55,7 @@ def collect_names(tables: Iterable[Mapping[str, str]]) -> Names:
     """What the rules ask for, taken together."""
     merged = {name: spelling for table in tables for name, spelling in table.items()}
     globs = ("({})".format(re.escape(name).replace(r"\*", ".*")) for name in merged)
-    return Names(re.compile("|".join(globs) or r"(?!)"), tuple(merged.values()))
+    return Names(re.compile("|".join(globs) or r"(?!)"), tuple(merged.values()), {})
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -61,16 +74,12 @@ def find_aliases(text: str, names: Names) -> dict[str, str]:
     >>> find_aliases("from airflow.models import Variable as V\\nfrom requests import get\\n", names)
     {'V': 'Variable', 'get': 'requests.get'}
     """
-    aliases = {}
-    for local, qualified in _find_imports(text):
-        spelling = names.spell(qualified)
-        if spelling is not None and spelling != local:
-            aliases[local] = spelling
-    imported = dict(_find_imports(text))
-    for match in _ASSIGNED.finditer(text):
-        spelling = aliases.get(match[2]) or names.spell(imported.get(match[2], ""))
-        if spelling is not None and spelling != match[1]:
-            aliases[match[1]] = spelling
+    lines = f"\n{text}"
+    spellings = {local: spelling for local, name in _find_imports(lines) if (spelling := names.spell(name)) is not None}
+    for match in _ASSIGNED.finditer(lines):
+        if match[2] in spellings:
+            spellings[match[1]] = spellings[match[2]]
+    aliases = {local: spelling for local, spelling in spellings.items() if spelling != local}
     own = {match[1] for match in _DEFINED.finditer(text)} if aliases else set()
     return {local: spelling for local, spelling in aliases.items() if local not in own}
 
