@@ -13,6 +13,10 @@ from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
 from dagwarden.lint.secrets import mask
 
+MAX_MATCHES = 500
+"""Of one rule in one file; who has mended these sees the next. Asking ast-grep for a place takes as long as its line is
+long, so a megabyte on one line with a match in every word would take minutes."""
+
 NO_NAMES = collect_names([])
 _VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
@@ -38,7 +42,7 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
         root, edits = spell_out(root, aliases)
     findings: dict[tuple[str, int, int], Finding] = {}
     for rule in possible:
-        for node in root.find_all(rule.config):  # type: ignore[call-overload]
+        for node in root.find_all(rule.config)[:MAX_MATCHES]:  # type: ignore[call-overload]
             finding = _report(path, rule, node, edits)
             findings.setdefault((finding.rule, finding.line, finding.column), finding)
     return list(findings.values())

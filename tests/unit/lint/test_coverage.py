@@ -61,3 +61,10 @@ def test_rules_that_eclipse_and_are_eclipsed_exist() -> None:
 )  # fmt: skip
 def test_one_place_is_told_once(source: bytes, rule: str) -> None:
     assert [finding.rule for finding in lint_files({ReleasePath("dags/a.py"): source}, load_catalogue())] == [rule]
+
+
+@pytest.mark.parametrize(("airflow", "severity"), [((2, 10), "info"), ((3, 0), "warning"), ((3, 3), "warning")])
+def test_a_rule_on_airflow_3_only_takes_note_in_an_older_environment(airflow: tuple[int, int], severity: str) -> None:
+    source = b"command = 'load.sh {{ execution_date }}'\n"
+    (finding,) = lint_files({ReleasePath("dags/a.py"): source}, load_catalogue(), airflow=airflow)
+    assert (finding.rule, finding.severity) == ("removed-template-variable", severity)
