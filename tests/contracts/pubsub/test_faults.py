@@ -135,6 +135,7 @@ def test_publish_whose_answer_is_lost_is_published_twice(local: Cloud, plan: Pla
     assert bodies(local.pull(subscription, 2)) == [b"x", b"x"]
 
 
+@pytest.mark.xfail(strict=False, reason="the client's own wait before it opens the stream again has no bound we know")
 @pytest.mark.parametrize("action", ["fail", "drop", "fail_after", "drop_after"])
 def test_stream_that_is_refused_is_opened_again(local: Cloud, plan: Plan, action: str) -> None:
     topic, subscription = local.pair()
