@@ -13,8 +13,8 @@ from dagwarden.settings import Settings
 from dagwarden.sync.apply import lay
 from dagwarden.sync.durable import FOLDER_MODE, make_folder, on_disk
 from dagwarden.sync.fetch import fetch_all
-from dagwarden.sync.plan import plan
-from dagwarden.sync.trees import rows_held, tree_name
+from dagwarden.sync.plan import within
+from dagwarden.sync.trees import tree_name
 
 
 def restore_release(
@@ -40,7 +40,7 @@ def restore_release(
             staged.chmod(FOLDER_MODE)
             for folder in folders:
                 make_folder(staged / folder)
-            lay(staged, plan({}, rows_held(target.rows, folders)), target.contents, is_synced=False)
+            lay(staged, within(target.changes, folders), target.contents, is_synced=False)
             return staged.rename(into / tree_name(number, target.signed.digest))
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)

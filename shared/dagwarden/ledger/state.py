@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
+from typing import Protocol
 
 import msgspec
 
@@ -30,6 +31,18 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The release whose delta holds its bytes."""
     source: str
     """The source that put it, and alone may change it without force."""
+
+
+class Content(Protocol):
+    """What of a file goes into the digest of a tree."""
+
+    @property
+    def sha256(self) -> Digest:
+        """Of its bytes."""
+
+    @property
+    def mode(self) -> FileMode:
+        """Whether it is executable."""
 
 
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +81,17 @@ def _digest_lines(lines: Iterable[str]) -> Digest:
     return Digest(hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest())
 
 
-def tree_digest(files: Mapping[ReleasePath, FileEntry], folders: tuple[str, ...] = FOLDERS) -> Digest:
-    """The digest of the files that lie in `folders`: of the whole tree, or of what one component holds."""
+def tree_digest(files: Mapping[ReleasePath, Content], folders: tuple[str, ...] = FOLDERS) -> Digest:
+    """The digest of the files that lie in `folders`: of the whole tree, or of what one component holds.
+
+    It is that of `list_digest`, without a row made for each file: agents take it at every release.
+    """
     paths = sorted(files)
     if not set(folders) >= set(FOLDERS):
         prefixes = tuple(f"{folder}/" for folder in folders)
         paths = [path for path in paths if path.startswith(prefixes)]
-    entries = map(files.__getitem__, paths)
-    return _digest_lines([f"{entry.mode} {entry.sha256} {entry.path}\0" for entry in entries])
+    found = zip(paths, map(files.__getitem__, paths), strict=True)
+    return _digest_lines([f"{file.mode} {file.sha256} {path}\0" for path, file in found])
 
 
 def empty_state(environment: EnvironmentName) -> LedgerState:

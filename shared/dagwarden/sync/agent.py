@@ -169,7 +169,7 @@ class Agent:
         watch.mark("read")
         target = fetch_next(self._ledger, held, signed)
         watch.mark("delta")
-        self._show(target, held, watch)
+        self._show(target, watch)
         self._see_sync()
 
     def _catch_up(self, watch: Watch) -> bool:
@@ -188,7 +188,7 @@ class Agent:
             base = None if self._is_suspect else held
             target = fetch_newest(self._ledger, base, head) if base else fetch_all(self._ledger, head)
             watch.mark("delta")
-            self._show(target, base, watch)
+            self._show(target, watch)
         self._see_sync()
         return is_behind
 
@@ -220,7 +220,7 @@ class Agent:
         confirm_history(self._ledger, tree, signed)
         target = fetch_all(self._ledger, signed)
         watch.mark("delta")
-        self._show(target, None, watch)
+        self._show(target, watch)
         return found
 
     def _find_damage(self, *, reads_bytes: bool) -> str:
@@ -231,9 +231,9 @@ class Agent:
         with on_disk("check tree", folder):
             return describe(find_damage(folder, tree, reads_bytes=reads_bytes))
 
-    def _show(self, target: Target, base: Tree | None, watch: Watch) -> None:
+    def _show(self, target: Target, watch: Watch) -> None:
         with self._disk, on_disk("show release", self.root.path):
-            tree = build_tree(self.root, base, target, self.instance.held_folders())
+            tree = build_tree(self.root, target, self.instance.held_folders())
             watch.mark("apply")
             visible_at = self._flip(tree)
             watch.mark("flip")

@@ -6,17 +6,17 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from dagwarden.errors import Tampered
 from dagwarden.ledger.archive import PlainFile
-from dagwarden.ledger.state import list_digest
+from dagwarden.ledger.state import tree_digest
 from dagwarden.names import FOLDERS, NO_PARENT, NO_RELEASE, EnvironmentName, ReleasePath
 from dagwarden.sync.durable import make_folder, on_disk, remove_tree, sync_filesystem, sync_folder, write_new
 from dagwarden.sync.fetch import Target
-from dagwarden.sync.plan import Plan, Row, plan
-from dagwarden.sync.trees import Root, Tree, TreeFile, rows_held
+from dagwarden.sync.plan import Plan, Row, within
+from dagwarden.sync.trees import Root, Tree, TreeFile
 from dagwarden.wire import digest
 
 STORED_MODES = {"0644": 0o444, "0755": 0o555}
@@ -30,32 +30,28 @@ _NO_LINKS = (errno.EMLINK, errno.EPERM, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS
 """A file has all the links it may have, or the filesystem knows none: then it is copied."""
 
 
-def build_tree(root: Root, base: Tree | None, target: Target, folders: tuple[str, ...]) -> Tree:
+def build_tree(root: Root, target: Target, folders: tuple[str, ...]) -> Tree:
     """The release lies in trees/ afterwards, complete and on disk; `current` still shows what it showed.
 
-    Laid onto the spare of `base` when there is one, else onto hard links made now, else (no base) from nothing.
-
-    Args:
-        base: a tree known to be sound; None builds every file anew.
+    Laid onto the spare of the target's base when there is one, else onto hard links made now, else (no base) from
+    nothing.
 
     Raises:
         Tampered: the bytes brought are not those the release lists.
         Transient, AccessDenied: the disk refused.
     """
-    release = target.signed.release
-    name = root.unused_name(release.number, target.signed.digest)
+    name = root.unused_name(target.signed.release.number, target.signed.digest)
     staged = root.staging / f"new-{name}"
-    before = {} if base is None else base.held()
-    changes = plan({path: file.row() for path, file in before.items()}, rows_held(target.rows, folders))
+    changes = within(target.changes, folders)
     with on_disk("lay release", staged):
         remove_tree(staged)
         made: list[str] = []
-        if base is None or not take_spare(root, base, staged):
-            made = _link_files(root.trees / base.name if base else staged, staged, _kept(before, changes), folders)
+        if target.base is None or not take_spare(root, target.base, staged):
+            made = _link_kept(root, target.base, changes, staged, folders)
         is_bulk = len(changes.puts) + len(changes.modes) + len(made) >= MANY_WRITES
         written = lay(staged, changes, target.contents, is_synced=not is_bulk)
         _sync_folders(staged, made, is_bulk=is_bulk)
-        tree = _record(target, name, folders, before, written)
+        tree = _record(target, name, folders, written)
         root.publish(staged, tree)
     return tree
 
@@ -131,8 +127,8 @@ def empty_tree(root: Root, environment: EnvironmentName, folders: tuple[str, ...
         environment=environment,
         number=NO_RELEASE,
         digest=NO_PARENT,
-        tree=list_digest(()),
-        held_digest=list_digest(()),
+        tree=tree_digest({}),
+        held_digest=tree_digest({}),
         name=name,
         folders=folders,
         files={},
@@ -146,25 +142,15 @@ def empty_tree(root: Root, environment: EnvironmentName, folders: tuple[str, ...
     return tree
 
 
-def _record(
-    target: Target,
-    name: str,
-    folders: tuple[str, ...],
-    before: Mapping[ReleasePath, TreeFile],
-    written: Mapping[ReleasePath, TreeFile],
-) -> Tree:
+def _record(target: Target, name: str, folders: tuple[str, ...], written: Mapping[ReleasePath, TreeFile]) -> Tree:
     release = target.signed.release
-    files = {path: TreeFile(row.sha256, row.mode, row.size_bytes) for path, row in target.rows.items()}
-    for path, file in before.items():
-        if path in files:
-            files[path] = file
-    files.update(written)
+    files = {**target.files, **written}
     return Tree(
         environment=release.environment,
         number=release.number,
         digest=target.signed.digest,
         tree=release.tree,
-        held_digest=release.tree if set(folders) >= set(FOLDERS) else list_digest(_lines(rows_held(files, folders))),
+        held_digest=release.tree if set(folders) >= set(FOLDERS) else tree_digest(files, folders),
         name=name,
         folders=folders,
         files=files,
@@ -172,10 +158,6 @@ def _record(
         pushed_at=release.pushed_at,
         committed_at=release.committed_at,
     )
-
-
-def _lines(files: Mapping[ReleasePath, TreeFile]) -> Iterator[tuple[str, str, str]]:
-    return ((path, file.sha256, file.mode) for path, file in files.items())
 
 
 def _proved(path: ReleasePath, row: Row, contents: Mapping[ReleasePath, PlainFile]) -> bytes:
@@ -186,9 +168,13 @@ def _proved(path: ReleasePath, row: Row, contents: Mapping[ReleasePath, PlainFil
     return file.content
 
 
-def _kept(before: Mapping[ReleasePath, TreeFile], changes: Plan) -> list[ReleasePath]:
+def _link_kept(root: Root, base: Tree | None, changes: Plan, staged: Path, folders: tuple[str, ...]) -> list[str]:
+    """What the base has and the plan leaves alone is in `staged` afterwards; returns every folder made there."""
+    if base is None:
+        return _link_files(staged, staged, (), folders)
     gone = {*changes.deletes, *changes.puts, *changes.modes}
-    return [path for path in before if path not in gone]
+    kept = [path for path in base.held() if path not in gone]
+    return _link_files(root.trees / base.name, staged, kept, folders)
 
 
 def _link_files(source: Path, into: Path, paths: Iterable[ReleasePath], folders: tuple[str, ...]) -> list[str]:

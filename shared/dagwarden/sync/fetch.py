@@ -13,10 +13,10 @@ import msgspec
 from dagwarden.errors import NotFound, Tampered
 from dagwarden.ledger.archive import PlainFile
 from dagwarden.ledger.release import Link, PutFile, SignedRelease
-from dagwarden.ledger.state import list_digest
+from dagwarden.ledger.state import tree_digest
 from dagwarden.names import FOLDERS, NO_RELEASE, Digest, ReleaseNumber, ReleasePath
-from dagwarden.sync.plan import Row
-from dagwarden.sync.trees import Tree
+from dagwarden.sync.plan import Plan, Row, plan
+from dagwarden.sync.trees import Tree, TreeFile
 from dagwarden.wire import digest
 
 if TYPE_CHECKING:
@@ -26,13 +26,17 @@ _NO_NAMES = ("", ".", "..")
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A release as it shall lie here."""
+    """A release as it shall lie here, and what must change for it."""
 
     signed: SignedRelease
-    rows: dict[ReleasePath, Row]
-    """Of every file of the release, in all folders."""
+    base: Tree | None
+    """The tree it was fetched for, which is sound; None builds every file anew."""
+    changes: Plan
+    """From the base (from nothing, without one), in all folders."""
+    files: dict[ReleasePath, TreeFile]
+    """Every file of the release, in all folders; those that stay as the base's record has them."""
     contents: dict[ReleasePath, PlainFile]
-    """At least those of the files that differ from the tree it was fetched for."""
+    """At least those of the files whose bytes must be brought."""
 
 
 def fetch_next(ledger: Ledger, held: Tree, signed: SignedRelease) -> Target:
@@ -46,16 +50,16 @@ def fetch_next(ledger: Ledger, held: Tree, signed: SignedRelease) -> Target:
         why = f"release {release.number} names parent {release.parent[:12]}"
         raise _broken(signed, f"{why}, but release {held.number} here is {held.digest[:12]}")
     contents = ledger.delta(release.environment, release.delta) if release.delta else {}
-    rows = held.rows()
+    brought: dict[ReleasePath, Row | None] = {}
     for change in release.changes:
         if not isinstance(change, PutFile):
-            rows.pop(change.path, None)
+            brought[change.path] = None
             continue
         row = Row(sha256=change.sha256, mode=change.mode, size_bytes=change.size_bytes)
         if change.path not in contents or row_of(contents[change.path]) != row:
             raise _broken(signed, f"its delta does not hold {change.path} as the release lists it")
-        rows[change.path] = row
-    return _proved(signed, rows, contents)
+        brought[change.path] = row
+    return _aim(signed, held, brought, contents)
 
 
 def fetch_newest(ledger: Ledger, held: Tree, head: SignedRelease) -> Target:
@@ -67,8 +71,8 @@ def fetch_newest(ledger: Ledger, held: Tree, head: SignedRelease) -> Target:
     links = links_between(held.number, held.digest, head)
     if links is None:
         _confirm_record(ledger, held)
-        return fetch_all(ledger, head)
-    rows = held.rows()
+        return fetch_all(ledger, head, held)
+    brought: dict[ReleasePath, Row | None] = {}
     contents: dict[ReleasePath, PlainFile] = {}
     release = head.release
     last = Link(
@@ -80,16 +84,23 @@ def fetch_newest(ledger: Ledger, held: Tree, head: SignedRelease) -> Target:
     for link in (*links, last):
         files = ledger.delta(release.environment, link.delta) if link.delta else {}
         contents.update(files)
-        rows.update((path, row_of(file)) for path, file in files.items())
-        for path in link.deletes:
-            rows.pop(path, None)
-    return _proved(head, rows, contents)
+        brought.update((path, row_of(file)) for path, file in files.items())
+        brought.update(dict.fromkeys(link.deletes))
+    return _aim(head, held, brought, contents)
 
 
-def fetch_all(ledger: Ledger, signed: SignedRelease) -> Target:
-    """A release from nothing: its newest snapshot and the deltas after it."""
+def fetch_all(ledger: Ledger, signed: SignedRelease, base: Tree | None = None) -> Target:
+    """A whole release: its newest snapshot and the deltas after it.
+
+    Args:
+        base: a sound tree whose files are kept where they are those of the release.
+    """
     contents = ledger.restore(signed.release.environment, signed)
-    return _proved(signed, {path: row_of(file) for path, file in contents.items()}, contents)
+    brought: dict[ReleasePath, Row | None] = {}
+    if base is not None:
+        brought.update(dict.fromkeys(base.files))
+    brought.update((path, row_of(file)) for path, file in contents.items())
+    return _aim(signed, base, brought, contents)
 
 
 def confirm_history(ledger: Ledger, held: Tree, head: SignedRelease) -> None:
@@ -134,12 +145,31 @@ def row_of(file: PlainFile) -> Row:
     return Row(sha256=digest(file.content), mode=file.mode, size_bytes=len(file.content))
 
 
-def _proved(signed: SignedRelease, rows: Mapping[ReleasePath, Row], contents: dict[ReleasePath, PlainFile]) -> Target:
+def _aim(
+    signed: SignedRelease,
+    base: Tree | None,
+    brought: Mapping[ReleasePath, Row | None],
+    contents: dict[ReleasePath, PlainFile],
+) -> Target:
+    """The target that differs from the base by what was brought (None: gone). Only that much is looked at one by one:
+    with 10,000 files a release would else cost each agent three times the work.
+
+    Raises:
+        Tampered: that does not make the tree the release states.
+    """
     _check_paths(signed, contents)
-    found = list_digest((path, row.sha256, row.mode) for path, row in rows.items())
+    standing = {} if base is None else base.files
+    before = {path: standing[path].row() for path in brought if path in standing}
+    changes = plan(before, {path: row for path, row in brought.items() if row is not None})
+    files = dict(standing)
+    for path in changes.deletes:
+        del files[path]
+    for path, row in (*changes.puts.items(), *changes.modes.items()):
+        files[path] = TreeFile(row.sha256, row.mode, row.size_bytes)
+    found = tree_digest(files)
     if found != signed.release.tree:
         raise _broken(signed, f"says its tree is {signed.release.tree[:12]}, its files make {found[:12]}")
-    return Target(signed=signed, rows=dict(rows), contents=contents)
+    return Target(signed=signed, base=base, changes=changes, files=files, contents=contents)
 
 
 def _check_paths(signed: SignedRelease, paths: Iterable[ReleasePath]) -> None:

@@ -60,3 +60,14 @@ def planned(current: Mapping[ReleasePath, Row], changes: Plan) -> dict[ReleasePa
     """The rows after `changes` were carried out on `current`."""
     gone = set(changes.deletes)
     return {path: row for path, row in current.items() if path not in gone} | changes.puts | changes.modes
+
+
+def within(changes: Plan, folders: tuple[str, ...]) -> Plan:
+    """The part of a plan that lies in some top folders."""
+    prefixes = tuple(f"{folder}/" for folder in folders)
+
+    def held(rows: Mapping[ReleasePath, Row]) -> dict[ReleasePath, Row]:
+        return {path: row for path, row in rows.items() if path.startswith(prefixes)}
+
+    deletes = tuple(path for path in changes.deletes if path.startswith(prefixes))
+    return Plan(deletes=deletes, puts=held(changes.puts), modes=held(changes.modes))

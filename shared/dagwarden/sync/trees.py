@@ -18,9 +18,7 @@ import datetime as dt
 import fcntl
 import itertools
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -70,11 +68,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
 
     def held(self) -> dict[ReleasePath, TreeFile]:
         """The files that lie here."""
-        return rows_held(self.files, self.folders)
-
-    def rows(self) -> dict[ReleasePath, Row]:
-        """The whole release's file table, as plans compare it."""
-        return {path: file.row() for path, file in self.files.items()}
+        prefixes = tuple(f"{folder}/" for folder in self.folders)
+        return {path: file for path, file in self.files.items() if path.startswith(prefixes)}
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -275,11 +270,3 @@ class Root:
         for record in self.trees.glob("*.json"):
             if not (self.trees / record.stem).exists():
                 record.unlink()
-
-
-Entry = TypeVar("Entry")
-
-
-def rows_held(rows: Mapping[ReleasePath, Entry], folders: tuple[str, ...]) -> dict[ReleasePath, Entry]:
-    """The entries of a file table that lie in some folders."""
-    return {path: row for path, row in rows.items() if path.partition("/")[0] in folders}

@@ -18,7 +18,6 @@ from dagwarden.sync.apply import build_tree, empty_tree, lay, prepare_spare
 from dagwarden.sync.check import find_damage
 from dagwarden.sync.durable import on_disk
 from dagwarden.sync.fetch import fetch_all, fetch_next
-from dagwarden.sync.plan import plan
 from dagwarden.sync.trees import Root, Tree
 from dagwarden.wire import digest
 from tests.unit.sync.memory import NOW, PROD, Chain
@@ -41,7 +40,7 @@ def grow(chain: Chain, root: Root, base: Tree | None, files: dict[str, bytes], d
     """Release something and lay it onto `base`."""
     signed = chain.release(files, deletes)
     target = fetch_next(chain.ledger, base, signed) if base else fetch_all(chain.ledger, signed)
-    return build_tree(root, base, target, FOLDERS)
+    return build_tree(root, target, FOLDERS)
 
 
 @pytest.mark.parametrize("has_spare", [True, False])
@@ -108,12 +107,12 @@ def test_the_top_folders_stay_when_they_are_empty(root: Root) -> None:
 def test_a_component_holds_its_folders_only_and_says_their_digest(root: Root) -> None:
     chain = Chain()
     signed = chain.release({"dags/a.py": b"a", "plugins/p.py": b"p"})
-    tree = build_tree(root, None, fetch_all(chain.ledger, signed), ("plugins",))
+    tree = build_tree(root, fetch_all(chain.ledger, signed), ("plugins",))
     assert files_in(root.trees / tree.name) == {"plugins/p.py": b"p"}
     assert tree.tree == signed.release.tree
     assert tree.held_digest == list_digest([("plugins/p.py", digest(b"p"), "0644")])
     later = chain.release({"dags/a.py": b"a2", "plugins/q.py": b"q"})
-    after = build_tree(root, tree, fetch_next(chain.ledger, tree, later), ("plugins",))
+    after = build_tree(root, fetch_next(chain.ledger, tree, later), ("plugins",))
     assert files_in(root.trees / after.name) == {"plugins/p.py": b"p", "plugins/q.py": b"q"}
     assert after.tree == later.release.tree
 
@@ -132,8 +131,8 @@ def test_a_spare_of_another_tree_is_not_used(root: Root) -> None:
 def test_two_trees_of_one_release_stand_side_by_side(root: Root) -> None:
     chain = Chain()
     signed = chain.release({"dags/a.py": b"a"})
-    one = build_tree(root, None, fetch_all(chain.ledger, signed), FOLDERS)
-    two = build_tree(root, None, fetch_all(chain.ledger, signed), FOLDERS)
+    one = build_tree(root, fetch_all(chain.ledger, signed), FOLDERS)
+    two = build_tree(root, fetch_all(chain.ledger, signed), FOLDERS)
     assert two.name == f"{one.name}.1"
     places = [root.trees / tree.name / "dags/a.py" for tree in (one, two)]
     assert places[0].stat().st_ino != places[1].stat().st_ino
@@ -147,7 +146,7 @@ def test_bytes_that_are_not_those_named_are_not_laid(tmp_path: Path) -> None:
     (tmp_path / "dags").mkdir()
     for contents in ({}, {path: PlainFile(path, "0644", b"evil")}):
         with pytest.raises(Tampered, match="brought"):
-            lay(tmp_path, plan({}, target.rows), contents, is_synced=True)
+            lay(tmp_path, target.changes, contents, is_synced=True)
     assert not list((tmp_path / "dags").iterdir())
 
 

@@ -31,7 +31,7 @@ def grow(root: Root, chain: Chain, count: int = 1) -> list[Tree]:
     trees = []
     for _ in range(count):
         signed = chain.release({"dags/a.py": b"a%d" % chain.state.number})
-        trees.append(build_tree(root, None, fetch_all(chain.ledger, signed), FOLDERS))
+        trees.append(build_tree(root, fetch_all(chain.ledger, signed), FOLDERS))
         root.flip(trees[-1], NOW)
     return trees
 
@@ -76,7 +76,7 @@ def test_what_a_crash_left_half_done_is_gone_after_opening(tmp_path: Path) -> No
     root = open_root(tmp_path)
     chain = Chain()
     first, second = grow(root, chain, 2)
-    third = build_tree(root, None, fetch_all(chain.ledger, chain.release({"dags/b.py": b"b"})), FOLDERS)
+    third = build_tree(root, fetch_all(chain.ledger, chain.release({"dags/b.py": b"b"})), FOLDERS)
     (root.staging / "new-x" / "dags").mkdir(parents=True)
     (root.trees / f"{ReleaseNumber(9):010d}-abc.json").write_text("{}")
     root.close()
@@ -154,7 +154,7 @@ def test_every_kind_of_damage_is_found(tmp_path: Path, reads_bytes: bool) -> Non
     root = open_root(tmp_path)
     chain = Chain()
     signed = chain.release({f"dags/{name}.py": name.encode() for name in "abcdef"})
-    tree = build_tree(root, None, fetch_all(chain.ledger, signed), FOLDERS)
+    tree = build_tree(root, fetch_all(chain.ledger, signed), FOLDERS)
     folder = root.trees / tree.name / "dags"
     (folder / "a.py").unlink()
     (folder / "b.py").chmod(0o644)
