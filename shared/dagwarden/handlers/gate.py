@@ -76,6 +76,7 @@ class Gate:
         self._imports = HeadImports(self._ledger)
         self._audit = AuditWriter(cloud, now=now)
         self._turns = Turns()
+        self._snapshot_turns = Turns(patience_s=0.0)
         self._proofs: dict[EnvironmentName, Proof] = {}
         self._now = now
         self._new_attempt = new_attempt
@@ -212,9 +213,15 @@ class Gate:
         final = msgspec.structs.replace(verdict, release=committed.release.number, stages_ms=stages.to_ms())
         final = self._publish(offer, final)
         if is_due(committed.state, self._cloud.settings.snapshot_every):
-            proof = write_snapshot(self._cloud, self._ledger, committed.state, attempt=self._new_attempt())
-            self._proofs[offer.environment] = proof
+            self._write_snapshot(committed.state)
         return final
+
+    def _write_snapshot(self, state: LedgerState) -> None:
+        """Nothing is done while another of the environment is being written: pushes meanwhile find it due as well."""
+        with self._snapshot_turns.take(state.environment) as is_mine:
+            if is_mine:
+                proof = write_snapshot(self._cloud, self._ledger, state, attempt=self._new_attempt())
+                self._proofs[state.environment] = proof
 
     def _finish_released(
         self,

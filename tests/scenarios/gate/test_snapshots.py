@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -68,6 +70,29 @@ def test_a_gate_does_not_read_again_what_it_has_written_itself(desk: Desk, cloud
     assert last_snapshot(desk) == EVERY
     assert cloud_server.admin.struck(archive) == 0
     desk.check()
+
+
+def test_pushes_that_come_while_a_snapshot_is_written_do_not_write_another(
+    desk: Desk, cloud_server: RunningCloud
+) -> None:
+    chain = Chain(desk)
+    for _ in range(EVERY - 1):
+        desk.allow(chain.push())
+    due, meanwhile = chain.push(), chain.push()
+    archive = snapshot_archive_object(PROD, ReleaseNumber(EVERY))
+    slow = cloud_server.admin.plan(
+        "storage", "delay", method="objects.insert", subject=f"{desk.cloud.store.name}/{archive}", delay_s=2.0
+    )
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(desk.allow, due)
+        deadline = time.monotonic() + 10.0
+        while cloud_server.admin.struck(slow) == 0:
+            assert time.monotonic() < deadline
+        desk.allow(meanwhile)
+        assert not writing.done()
+        writing.result()
+    written = [info.name for info in desk.cloud.store.list(f"{PROD}/snapshots/") if info.name.endswith(".tar.gz")]
+    assert written == [archive]
 
 
 Spoil = Callable[[Desk, ReleaseNumber], None]
