@@ -159,6 +159,17 @@ class Bucket:
             for blob in self._client.list_blobs(self._bucket, prefix=prefix, start_offset=start_at, **self._how):
                 yield _info(self.name, blob)
 
+    def find_permissions(self, *asked: str) -> frozenset[str]:
+        """Those of the permissions that this identity holds on the whole bucket; asking needs none.
+
+        What is granted under a condition on objects' names is not among them.
+
+        Raises:
+            NotFound: there is no such bucket.
+        """
+        with mapped("ask permissions", f"gs://{self.name}"):
+            return frozenset(self._bucket.test_iam_permissions(asked, **self._how))
+
 
 def _info(bucket: str, blob: Blob) -> ObjectInfo:
     return ObjectInfo(

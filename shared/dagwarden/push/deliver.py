@@ -12,7 +12,7 @@ from dagwarden.names import PushId
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import Delete, PushManifest
-from dagwarden.push.submit import attest, make_packed, submit, wait_for_verdict
+from dagwarden.push.submit import attest, check_inbox, make_packed, submit, wait_for_verdict
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
@@ -48,10 +48,21 @@ class Delivery:
         self._now = now
         self._while_waiting = while_waiting
 
+    def check_inbox(self) -> None:
+        """There is an inbox; said aloud where this identity seems not to be allowed to write to it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if not check_inbox(self._cloud):
+            name, account = self._cloud.inbox.name, self._cloud.service_account
+            self._say(f"{account} may not create objects everywhere in gs://{name}: a push may fail")
+
     def deliver(self, manifest: PushManifest, offer: Offer, timeout_s: float) -> Verdict:
         """Pack, sign, send, wait.
 
         Raises:
+            NotFound: there is no such inbox.
             AccessDenied: this identity may not sign or not write to the inbox.
             Unavailable: a service does not answer, or there is no verdict in time.
         """

@@ -53,8 +53,14 @@ class EnvironmentRemote:
         self._screen.verbosity = options.verbosity
         self._screen.shows_progress = options.shows_progress
 
-    def list_refs(self) -> list[tuple[str, str]]:
-        """The commit that this repository last released, under the ref it was pushed to; none when it never was."""
+    def list_refs(self, *, is_for_push: bool) -> list[tuple[str, str]]:
+        """The commit that this repository last released, under the ref it was pushed to; none when it never was.
+
+        Raises:
+            NotFound: asked before a push, and there is no such inbox: git would call it up to date unasked.
+        """
+        if is_for_push:
+            self._delivery.check_inbox()
         head = self._repository.find_commit("HEAD")
         if not head and not self._target.source:
             return []

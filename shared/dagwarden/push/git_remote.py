@@ -10,8 +10,9 @@ or for one remote `git config remote.prod.dagwarden-ledgerBucket …`).
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TextIO
 
 from dagwarden.errors import DagwardenError, InvalidInput
@@ -27,6 +28,7 @@ EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """The entry point of the `git-remote-dagwarden` script."""
+    signal.signal(signal.SIGINT, _make_interrupt())
     sys.exit(run(sys.argv[1:], os.environ, sys.stdin, sys.stdout, sys.stderr))
 
 
@@ -57,6 +59,19 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], stdin: TextIO, std
         screen.fail_with(error)
         return EXIT_FAILED
     return 0
+
+
+def _make_interrupt() -> Callable[[int, object], None]:
+    """A handler that interrupts once: git passes on its own Ctrl-C, which must not cut short what is said of it."""
+    seen: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        del frame
+        seen.append(number)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 def _connect(

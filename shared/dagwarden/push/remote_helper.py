@@ -39,8 +39,8 @@ class PushOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Remote(Protocol):
     """What stands at the other end."""
 
-    def list_refs(self) -> list[tuple[str, str]]:
-        """(commit, full ref name) of each ref there."""
+    def list_refs(self, *, is_for_push: bool) -> list[tuple[str, str]]:
+        """(commit, full ref name) of each ref there; git pushes nothing when they are what it was to push."""
 
     def set_options(self, options: PushOptions) -> None:
         """What git asked for holds from now on."""
@@ -68,7 +68,7 @@ def serve(commands: Iterable[str], answer: Callable[[str], None], remote: Remote
             options = changed or options
             remote.set_options(options)
         elif verb == "list":
-            _answer_all(answer, (f"{commit} {ref}" for commit, ref in remote.list_refs()))
+            _answer_all(answer, (f"{commit} {ref}" for commit, ref in remote.list_refs(is_for_push=rest == "for-push")))
         elif verb == "push":
             _answer_all(answer, _push_all(_read_batch(rest, lines), remote))
         elif not line:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dagwarden.errors import NotFound, Unavailable
+from dagwarden.errors import AccessDenied, NotFound, Unavailable
 from dagwarden.names import EnvironmentName, PushId, push_object, verdict_object
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.archive import pack
@@ -26,6 +26,7 @@ CONTENT_TYPE = "application/gzip"
 VERDICT_TIMEOUT_S = 120.0
 FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 1.0
+CREATES = "storage.objects.create"
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,20 +56,55 @@ def attest(cloud: Cloud, packed: Packed, now: dt.datetime) -> str:
     return cloud.signer.sign_jwt(make_claims(cloud.service_account, packed.push_id, packed.environment, now))
 
 
+def check_inbox(cloud: Cloud) -> bool:
+    """Whether this identity may create objects anywhere in the inbox; False too where it may for some names only.
+
+    Raises:
+        NotFound: there is no such inbox.
+    """
+    try:
+        return CREATES in cloud.inbox.find_permissions(CREATES)
+    except NotFound as error:
+        raise _no_inbox(cloud) from error
+
+
 def submit(cloud: Cloud, packed: Packed, attestation: str) -> bool:
     """The push lies in the inbox afterwards, whole, and the gate will hear of it.
 
     Returns:
         False when it lay there already: it was submitted before, and is not submitted twice.
+
+    Raises:
+        NotFound: there is no such inbox.
+        AccessDenied: this identity may not write to it.
     """
-    created = cloud.inbox.create(
-        push_object(packed.environment, packed.push_id),
-        packed.content,
-        attempt=secrets.token_hex(8),
-        content_type=CONTENT_TYPE,
-        metadata={ATTESTATION: attestation},
-    )
+    try:
+        created = cloud.inbox.create(
+            push_object(packed.environment, packed.push_id),
+            packed.content,
+            attempt=secrets.token_hex(8),
+            content_type=CONTENT_TYPE,
+            metadata={ATTESTATION: attestation},
+        )
+    except NotFound as error:
+        raise _no_inbox(cloud) from error
+    except AccessDenied as error:
+        raise AccessDenied(
+            f"{cloud.service_account} may not create objects there",
+            operation="send push",
+            subject=f"gs://{cloud.inbox.name}/{packed.environment}/pushes",
+            hint="ask the platform team to grant it roles/storage.objectCreator on the inbox bucket",
+        ) from error
     return created.is_ours
+
+
+def _no_inbox(cloud: Cloud) -> NotFound:
+    return NotFound(
+        "there is no such bucket",
+        operation="reach inbox",
+        subject=f"gs://{cloud.inbox.name}",
+        hint="correct the inbox in the remote's URL (git remote get-url) or in DAGWARDEN_INBOX_BUCKET",
+    )
 
 
 def find_verdict(cloud: Cloud, environment: EnvironmentName, of: PushId) -> Verdict | None:

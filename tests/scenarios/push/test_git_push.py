@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from dagwarden.cloud.clients import Cloud
@@ -20,6 +21,8 @@ from dagwarden.push.archive import UnpackedPush, unpack
 from dagwarden.push.changes import Offer
 from dagwarden.push.deliver import Delivery
 from dagwarden.push.manifest import Delete, PushManifest, Put
+from dagwarden.settings import Settings
+from localcloud.testing import RunningCloud
 
 from .conftest import InboxGate, Repo
 
@@ -73,6 +76,39 @@ def test_only_what_changed_travels_and_the_second_push_is_up_to_date(repo: Repo,
         "Change dags__a, dags__b",
     )
     assert Ledger(cloud).read(PROD, ReleaseNumber(2)).release.principal.attested_by == "jwt"
+
+
+@pytest.mark.usefixtures("inbox_gate")
+def test_an_inbox_that_does_not_exist_fails_even_when_nothing_is_new(repo: Repo) -> None:
+    repo.commit(dags__a="a = 1\n")
+    repo.git("push", "prod", "main")
+    repo.git("remote", "set-url", "prod", f"dagwarden::gs://no-such-bucket/{PROD}")
+    for commit in ("", "a = 2\n"):
+        if commit:
+            repo.commit(dags__a=commit)
+        done = repo.try_git("push", "prod", "main")
+        assert done.returncode != 0
+        assert "fatal: reach inbox gs://no-such-bucket: there is no such bucket\n" in done.stderr
+        assert "hint: correct the inbox in the remote's URL" in done.stderr
+        assert "up-to-date" not in done.stderr
+
+
+def test_who_may_not_write_to_the_inbox_is_told_whom_to_ask(
+    repo: Repo, cloud: Cloud, cloud_server: RunningCloud, settings: Settings
+) -> None:
+    reads = [{"role": "roles/storage.objectViewer", "members": [f"serviceAccount:{settings.service_account}"]}]
+    buckets = (settings.ledger_bucket, settings.store_bucket)
+    with httpx.Client(base_url=cloud_server.url, timeout=30.0) as http:
+        for bucket in buckets:
+            http.put(f"/storage/v1/b/{bucket}/iam", json={"bindings": reads}).raise_for_status()
+        signs = {"role": "roles/iam.serviceAccountTokenCreator", "members": reads[0]["members"]}
+        http.post(f"/v1/projects/{settings.project}:setIamPolicy", json={"policy": {"bindings": [signs]}})
+    repo.commit(dags__a="a = 1\n")
+    done = repo.try_git("push", "prod", "main")
+    assert done.returncode != 0
+    assert f"{settings.service_account} may not create objects everywhere in gs://{cloud.inbox.name}" in done.stderr
+    assert f"! [remote rejected] main -> main ({settings.service_account} may not create objects there)" in done.stderr
+    assert "hint: ask the platform team to grant it roles/storage.objectCreator" in done.stderr
 
 
 @pytest.mark.usefixtures("inbox_gate")

@@ -15,11 +15,13 @@ class Recorder:
     def __init__(self) -> None:
         self.options = PushOptions()
         self.pushed: list[RefSpec] = []
+        self.asked: list[bool] = []
 
     def set_options(self, options: PushOptions) -> None:
         self.options = options
 
-    def list_refs(self) -> list[tuple[str, str]]:
+    def list_refs(self, *, is_for_push: bool) -> list[tuple[str, str]]:
+        self.asked.append(is_for_push)
         return [("1" * 40, "refs/heads/main")]
 
     def push(self, spec: RefSpec) -> str:
@@ -35,7 +37,9 @@ def talk(*commands: str) -> tuple[list[str], Recorder]:
 
 
 def test_it_offers_push_and_options_and_lists_refs() -> None:
-    assert talk("capabilities", "list for-push", "list", "")[0] == [
+    answers, remote = talk("capabilities", "list for-push", "list", "")
+    assert remote.asked == [True, False]
+    assert answers == [
         "option", "push", "",
         "1" * 40 + " refs/heads/main", "",
         "1" * 40 + " refs/heads/main", "",
