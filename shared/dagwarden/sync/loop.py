@@ -32,6 +32,10 @@ VERIFY_EVERY_S = 3600.0
 SUBSCRIPTION_EXPIRES_S = 86400.0
 """An instance that is gone for a day comes back under a new subscription. Pub/Sub allows no shorter time."""
 
+CALM_S = 0.2
+"""Seconds between a release and the tidying after it: its receipt goes out first, and agents that share the machine
+have laid it down as well before this one makes thousands of links."""
+
 PULSE_S = 0.5
 FIRST_WAIT_S = 0.5
 PATIENCE_S = 10.0
@@ -181,8 +185,9 @@ class Loop:
     def _tidy(self) -> None:
         while not self._stop.is_set():
             self.agent.applied.wait()
+            is_stopping = self._stop.wait(CALM_S)
             self.agent.applied.clear()
-            if not self._stop.is_set():
+            if not is_stopping:
                 self.agent.tidy()
 
 
