@@ -73,13 +73,14 @@ def push(
     except KeyboardInterrupt:
         screen.fail(delivery.say_interrupted())
         raise
-    _tell(verdict, offered, screen, json)
+    _tell(verdict, screen, json)
 
 
 def _is_worth_sending(offered: FolderOffer, screen: Screen, json: bool) -> bool:
     """Whether there are changes; when something cannot be released this says so and ends the verb."""
+    from dagwarden.policy.verdict import count_findings
     from dagwarden.push.deliver import say_left_behind
-    from dagwarden.push.verdict_lines import count_findings, finding_lines
+    from dagwarden.push.verdict_lines import finding_lines
 
     offer = offered.offer
     if offered.left_behind:
@@ -97,12 +98,12 @@ def _is_worth_sending(offered: FolderOffer, screen: Screen, json: bool) -> bool:
     return bool(offer.changes)
 
 
-def _tell(verdict: Verdict, offered: FolderOffer, screen: Screen, json: bool) -> None:
+def _tell(verdict: Verdict, screen: Screen, json: bool) -> None:
     from dagwarden.policy.verdict import Outcome
     from dagwarden.push.verdict_lines import verdict_lines
 
     if json:
         print_json(verdict)
-    screen.tell(verdict_lines(verdict, len(offered.offer.changes), is_coloured=screen.is_coloured))
+    screen.tell(verdict_lines(verdict, is_coloured=screen.is_coloured))
     if verdict.outcome is Outcome.DENIED:
         raise typer.Exit(1)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import is_coloured, print_json, print_painted
 from dagwarden.names import ReleaseNumber
-
-if TYPE_CHECKING:
-    from dagwarden.policy.verdict import Verdict
 
 SOURCE = "dagwarden:rollback"
 """What the record says a rollback on the command line came from."""
@@ -59,16 +56,7 @@ def rollback(
     if as_json:
         print_json(verdict)
     else:
-        for line in verdict_lines(verdict, _count_changes(connection, verdict), is_coloured=is_coloured()):
+        for line in verdict_lines(verdict, is_coloured=is_coloured()):
             print_painted(line)
     if verdict.outcome is Outcome.DENIED:
         raise typer.Exit(1)
-
-
-def _count_changes(connection: Connection, verdict: Verdict) -> int:
-    """How many files went back: the gate worked it out, so the release knows."""
-    from dagwarden.ledger.read import Ledger
-
-    if verdict.release is None:
-        return 0
-    return len(Ledger(connection.cloud).read(connection.environment, verdict.release).release.changes)

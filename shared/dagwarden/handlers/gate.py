@@ -272,6 +272,8 @@ class Gate:
             head=head,
             dry_run=offer.manifest.dry_run,
             findings=judgement.findings,
+            files_changed=len(judgement.changes),
+            switched_off=judgement.switched_off,
             decided_at=self._now(),
             stages_ms=stages.to_ms(),
         )

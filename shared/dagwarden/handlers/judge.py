@@ -10,7 +10,7 @@ from dagwarden.handlers.offer import Offer
 from dagwarden.ledger.changes import changes_of_push, changes_of_rollback
 from dagwarden.ledger.release import DeleteFile, FileChange, PutFile
 from dagwarden.ledger.state import LedgerState
-from dagwarden.lint.finding import Finding, Severity, sort_findings
+from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph
 from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
@@ -30,6 +30,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     changes: tuple[FileChange, ...]
     """What it changes there, denied or not; nothing when it cannot be read."""
+    switched_off: int = 0
+    """Findings that the policy drops: counted, not told."""
     target: LedgerState | None = None
     """For a rollback: the state it goes back to."""
     imports: ImportGraph | None = None
@@ -84,7 +86,12 @@ def judge(
         ),
     )
     return Judgement(
-        outcome=decision.outcome, findings=decision.findings, changes=changes, target=target, imports=after
+        outcome=decision.outcome,
+        findings=decision.findings,
+        switched_off=decision.switched_off,
+        changes=changes,
+        target=target,
+        imports=after,
     )
 
 
@@ -106,6 +113,5 @@ def _change_imports(imports: ImportGraph, changes: tuple[FileChange, ...], offer
 def _deny(
     findings: list[Finding], changes: tuple[FileChange, ...] = (), target: LedgerState | None = None
 ) -> Judgement:
-    """Refuse what no policy can be asked about: at least one of the findings says why."""
-    errors = [msgspec.structs.replace(finding, severity=Severity.ERROR) for finding in findings]
-    return Judgement(outcome=Outcome.DENIED, findings=tuple(sort_findings(errors)), changes=changes, target=target)
+    """Refuse what no policy can be asked about: at least one of the findings is an error and says why."""
+    return Judgement(outcome=Outcome.DENIED, findings=tuple(sort_findings(findings)), changes=changes, target=target)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Iterable
 
 import msgspec
 
-from dagwarden.lint.finding import Finding
+from dagwarden.lint.finding import Finding, Severity
 from dagwarden.names import Digest, EnvironmentName, PushId, ReleaseNumber
 
 
@@ -48,6 +49,40 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     release: ReleaseNumber | None = None
     dry_run: bool = False
     findings: tuple[Finding, ...] = ()
+    files_changed: int = 0
+    """Files put or deleted on top of `head`, denied or not; 0: `head` already is this, or it cannot be read."""
+    switched_off: int = 0
+    """Findings of rules that the policy switches off: counted, not told."""
     decided_at: dt.datetime
     stages_ms: dict[str, float] = {}  # msgspec copies mutable defaults
     """Milliseconds each stage of the decision took."""
+
+
+_WORDS = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "note"))
+
+
+def count_findings(findings: Iterable[Finding]) -> str:
+    """`2 errors, 1 warning, 1 note`; what there is none of is left out."""
+    severities = [finding.severity for finding in findings]
+    counts = [count(severities.count(severity), word) for severity, word in _WORDS if severity in severities]
+    return ", ".join(counts) or "no findings"
+
+
+def count(number: int, word: str) -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def say_outcome(verdict: Verdict) -> str:
+    """What was decided, in one line: the same for the pusher and for the audit log."""
+    if verdict.outcome is Outcome.DENIED:
+        stays = f"release {verdict.head} stays live" if verdict.head else "nothing is released yet"
+        return f"denied: {count_findings(verdict.findings)}; {stays}"
+    changed = f"{count(verdict.files_changed, 'file')} changed"
+    if verdict.release is not None:
+        return f"release {verdict.release} ({changed})"
+    if not verdict.files_changed:
+        return f"nothing to release: release {verdict.head} already is this"
+    if verdict.dry_run:
+        return f"dry run: would be allowed on top of release {verdict.head} ({changed})"
+    return f"allowed on top of release {verdict.head} ({changed})"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dagwarden.errors import DagwardenError, InvalidInput
 from dagwarden.ledger.read import Ledger
 from dagwarden.names import ReleasePath
-from dagwarden.policy.verdict import Outcome, Verdict
+from dagwarden.policy.verdict import Outcome, Verdict, count_findings
 from dagwarden.push.archive import DEFAULT_LIMITS
 from dagwarden.push.changes import Comparison, Offer, compare_with_base, compare_with_ledger, make_offer
 from dagwarden.push.deliver import Delivery, say_left_behind
@@ -20,7 +20,7 @@ from dagwarden.push.remote_helper import FETCH_FIRST, NON_FAST_FORWARD, STALE_IN
 from dagwarden.push.screen import Screen
 from dagwarden.push.submit import make_nonce
 from dagwarden.push.target import Target
-from dagwarden.push.verdict_lines import count_findings, finding_lines, verdict_lines
+from dagwarden.push.verdict_lines import finding_lines, verdict_lines
 
 _NO_COMMIT = "0" * 40
 
@@ -102,7 +102,7 @@ class EnvironmentRemote:
             self._screen.tell(["nothing to release: no file of the environment differs"])
             return ""
         manifest = self._write_manifest(spec, source, released, head, offer)
-        return self._tell_verdict(self._delivery.deliver(manifest, offer, self._target.timeout_s), offer)
+        return self._tell_verdict(self._delivery.deliver(manifest, offer, self._target.timeout_s))
 
     def _write_manifest(self, spec: RefSpec, source: str, released: Released, head: str, offer: Offer) -> PushManifest:
         return PushManifest(
@@ -178,6 +178,6 @@ class EnvironmentRemote:
         name = f"git:{self._repository.find_root(commit)[:12]}"
         return f"{name}/{self._target.prefix}" if self._target.prefix else name
 
-    def _tell_verdict(self, verdict: Verdict, offer: Offer) -> str:
-        self._screen.tell(verdict_lines(verdict, len(offer.changes), is_coloured=self._screen.is_coloured))
+    def _tell_verdict(self, verdict: Verdict) -> str:
+        self._screen.tell(verdict_lines(verdict, is_coloured=self._screen.is_coloured))
         return "" if verdict.outcome is Outcome.ALLOWED else f"denied: {count_findings(verdict.findings)}"

@@ -5,32 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
-from dagwarden.policy.verdict import Outcome, Verdict
+from dagwarden.policy.verdict import Outcome, Verdict, count, say_outcome
 from dagwarden.push.rules import show
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _GREEN, _RED = "32", "31"
 
 
-def verdict_lines(verdict: Verdict, change_count: int, *, is_coloured: bool) -> Iterator[str]:
-    """What the gate decided, its findings first, its decision last.
-
-    Args:
-        change_count: how many files were put or deleted by the push.
-    """
+def verdict_lines(verdict: Verdict, *, is_coloured: bool) -> Iterator[str]:
+    """What the gate decided, its findings first, its decision last."""
     yield from finding_lines(verdict.findings, is_coloured=is_coloured)
-    if verdict.outcome is Outcome.DENIED:
-        counted = count_findings(verdict.findings)
-        stays = f"release {verdict.head} stays live" if verdict.head else "nothing is released yet"
-        yield _paint(f"denied: {counted}; {stays}", _RED, is_coloured)
-    elif verdict.release is not None:
-        files = "1 file" if change_count == 1 else f"{change_count:,} files"
-        yield _paint(f"release {verdict.release} ({files} changed)", _GREEN, is_coloured)
+    if verdict.switched_off:
+        yield f"not told: {count(verdict.switched_off, 'finding')} of rules that the policy switches off"
+    yield _paint(say_outcome(verdict), _RED if verdict.outcome is Outcome.DENIED else _GREEN, is_coloured)
+    if verdict.release is not None:
         yield f"see it arrive: dagwarden wait {verdict.release} -e {verdict.environment}"
-    elif verdict.dry_run:
-        yield _paint(f"dry run: would be allowed on top of release {verdict.head}", _GREEN, is_coloured)
-    else:
-        yield _paint(f"nothing to release: release {verdict.head} already is this", _GREEN, is_coloured)
 
 
 def finding_lines(findings: Iterable[Finding], *, is_coloured: bool) -> Iterator[str]:
@@ -43,13 +32,6 @@ def finding_lines(findings: Iterable[Finding], *, is_coloured: bool) -> Iterator
         yield f"{where}: {kind} [{rule}] {_plain(finding.message)}{clause}".removeprefix(": ")
         if finding.hint:
             yield f"  hint: {_plain(finding.hint)}"
-
-
-def count_findings(findings: Iterable[Finding]) -> str:
-    """`2 errors, 1 warning`."""
-    severities = [finding.severity for finding in findings]
-    counts = [(severities.count(severity), severity.value) for severity in (Severity.ERROR, Severity.WARNING)]
-    return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count) or "no findings"
 
 
 def _plain(text: str) -> str:

@@ -12,14 +12,18 @@ from google.cloud.storage import Client
 
 from dagwarden.audit.entry import Kind
 from dagwarden.events.objects import ObjectEvent
+from dagwarden.lint.finding import Severity
 from dagwarden.names import PushId
-from dagwarden.policy.verdict import Outcome
+from dagwarden.policy.verdict import Outcome, say_outcome
 from dagwarden.push.archive import pack
 from dagwarden.push.manifest import encode_manifest, push_id
 from dagwarden.wire import digest
 from tests.scenarios.gate.desk import POLICY, PROD, Desk, event_of, push_of
 
 A, B = "dags/a.py", "dags/b.py"
+IMAGE = (
+    'from airflow.providers.docker.operators.docker import DockerOperator\nDockerOperator(task_id="a", image="ubuntu")'
+)
 
 
 # ---- who pushes --------------------------------------------------------------------------------------------------
@@ -62,6 +66,31 @@ def test_without_a_policy_nothing_is_allowed(desk: Desk) -> None:
     assert desk.deny(desk.push({A: "a = 1\n"})) == {"policy-missing"}
     assert "policy-missing" in desk.deny(desk.push({B: "b = 1\n"}, is_signed=False))
     desk.check()
+
+
+def test_without_a_policy_notes_and_warnings_stay_what_they_are(desk: Desk) -> None:
+    desk.remove_policy()
+    event = desk.push({A: IMAGE + "  # dagwarden: allow latest-image -- tried out\n"})
+    desk.deny(event)
+    verdict = desk.verdicts()[push_of(event)]
+    severities = {finding.rule: finding.severity for finding in verdict.findings}
+    assert severities.pop("policy-missing") is Severity.ERROR
+    assert severities == {"suppressed": Severity.INFO}
+    assert say_outcome(verdict) == "denied: 1 error, 1 note; nothing is released yet"
+    [entry] = desk.audit(Kind.PUSH_VERDICT)
+    assert entry.why.reason == "denied: 1 error, 1 note; nothing is released yet: policy-missing"
+
+
+def test_what_the_policy_switches_off_is_counted_in_verdict_and_audit(desk: Desk) -> None:
+    off = "enforcement:\n  rules:\n    latest-image: 'off'\n"
+    desk.write_policy(POLICY.format(project=desk.cloud.settings.project) + off)
+    event = desk.push({A: IMAGE})
+    desk.allow(event)
+    verdict = desk.verdicts()[push_of(event)]
+    assert (verdict.findings, verdict.switched_off, verdict.files_changed) == ((), 1, 1)
+    [entry] = desk.audit(Kind.PUSH_VERDICT)
+    assert entry.details["switched_off"] == 1
+    assert entry.why.reason == "allowed on top of release 0 (1 file changed); no findings"
 
 
 BROKEN_POLICIES = ["", "{", "pushers: []", "\x00", "apiVersion: dagwarden/v1\nkind: Policy\nnew: 1\n"]
@@ -206,6 +235,9 @@ def test_a_push_that_changes_nothing_is_allowed_and_makes_no_release(desk: Desk)
         verdict = desk.deliver(event)
         assert verdict is not None
         assert (verdict.outcome, verdict.release, desk.head()) == (Outcome.ALLOWED, None, 1)
+        assert say_outcome(verdict) == "nothing to release: release 1 already is this"
+        [entry] = desk.audit(Kind.PUSH_VERDICT, push_of(event))
+        assert entry.why.reason == "nothing to release: release 1 already is this; no findings"
     desk.check()
 
 

@@ -190,7 +190,7 @@ def test_same_decision_has_one_insert_id_and_another_decision_another() -> None:
 def test_denied_push_names_the_rules_that_denied_it() -> None:
     entry = entries.push_verdict(make_verdict(), pushed_at=AT)
     assert entry.outcome is AuditOutcome.DENIED
-    assert entry.why.reason == "1 error(s), 0 warning(s): hard-coded-secret"
+    assert entry.why.reason == "denied: 1 error; nothing is released yet: hard-coded-secret"
     assert entry.why.policy_digest == DIGEST
 
 

@@ -13,15 +13,15 @@ from dagwarden.policy.verdict import Outcome, Principal, Verdict
 from dagwarden.push.verdict_lines import verdict_lines
 
 
-def lines(is_coloured: bool = False, change_count: int = 3, **said: Any) -> list[str]:
+def lines(is_coloured: bool = False, **said: Any) -> list[str]:
     verdict = Verdict(
         push_id=PushId("ab" * 32),
         environment=EnvironmentName("prod"),
         principal=Principal(name="ci@x"),
         decided_at=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
-        **{"outcome": Outcome.ALLOWED, "head": ReleaseNumber(11), **said},
+        **{"outcome": Outcome.ALLOWED, "head": ReleaseNumber(11), "files_changed": 3, **said},
     )
-    return list(verdict_lines(verdict, change_count, is_coloured=is_coloured))
+    return list(verdict_lines(verdict, is_coloured=is_coloured))
 
 
 WARNING = Finding(
@@ -44,7 +44,7 @@ def test_an_allowed_push_names_its_release_and_how_to_see_it_arrive() -> None:
         "release 12 (3 files changed)",
         "see it arrive: dagwarden wait 12 -e prod",
     ]
-    assert lines(release=ReleaseNumber(12), change_count=1)[0] == "release 12 (1 file changed)"
+    assert lines(release=ReleaseNumber(12), files_changed=1)[0] == "release 12 (1 file changed)"
 
 
 def test_a_denied_push_shows_its_findings_in_order_and_what_stays_live() -> None:
@@ -59,13 +59,22 @@ def test_a_denied_push_shows_its_findings_in_order_and_what_stays_live() -> None
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        ({"dry_run": True}, "dry run: would be allowed on top of release 11"),
-        ({}, "nothing to release: release 11 already is this"),
+        ({"dry_run": True}, "dry run: would be allowed on top of release 11 (3 files changed)"),
+        ({"files_changed": 0}, "nothing to release: release 11 already is this"),
+        ({}, "allowed on top of release 11 (3 files changed)"),
         ({"outcome": Outcome.DENIED, "head": ReleaseNumber(0)}, "denied: no findings; nothing is released yet"),
     ],
 )
 def test_other_outcomes_say_what_they_are(said: dict[str, Any], line: str) -> None:
     assert lines(**said)[-1] == line
+
+
+def test_notes_are_counted_as_notes_and_what_is_switched_off_is_counted_apart() -> None:
+    note = Finding(rule="latest-image", severity=Severity.INFO, path="dags/a.py", message="Latest")
+    assert lines(outcome=Outcome.DENIED, findings=(ERROR, note, note), switched_off=2)[-2:] == [
+        "not told: 2 findings of rules that the policy switches off",
+        "denied: 1 error, 2 notes; release 11 stays live",
+    ]
 
 
 def test_colours_are_for_terminals() -> None:

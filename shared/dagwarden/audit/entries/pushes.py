@@ -8,7 +8,7 @@ from dagwarden.audit.entry import AuditEntry, AuditOutcome, Kind, What, When, Wh
 from dagwarden.events.objects import ObjectEvent
 from dagwarden.lint.finding import Severity
 from dagwarden.names import EnvironmentName, PushId
-from dagwarden.policy.verdict import Outcome, Principal, Verdict
+from dagwarden.policy.verdict import Outcome, Principal, Verdict, count_findings, say_outcome
 
 
 def push_received(
@@ -50,7 +50,7 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
         when=When(occurred_at=pushed_at),
         where=Where(source=shorten(verdict.source)),
         outcome=AuditOutcome.ALLOWED if allowed else AuditOutcome.DENIED,
-        why=explain(_summarize(verdict, errors, warnings), verdict.findings, verdict.policy_digest),
+        why=explain(_summarize(verdict), verdict.findings, verdict.policy_digest),
         environment=verdict.environment,
         push_id=verdict.push_id,
         release=verdict.release,
@@ -60,6 +60,8 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
             "head_commit": shorten(verdict.head_commit),
             "errors": errors,
             "warnings": warnings,
+            "files_changed": verdict.files_changed,
+            "switched_off": verdict.switched_off,
             "dry_run": verdict.dry_run,
         },
         insert_id=make_insert_id(
@@ -75,8 +77,9 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
     )
 
 
-def _summarize(verdict: Verdict, errors: int, warnings: int) -> str:
-    rules = sorted({finding.rule for finding in verdict.findings if finding.severity is Severity.ERROR})
+def _summarize(verdict: Verdict) -> str:
+    """What the pusher is told, and the rules behind a denial or what policy lets through."""
     if verdict.outcome is Outcome.DENIED:
-        return f"{errors} error(s), {warnings} warning(s): {', '.join(rules) or 'refused'}"
-    return f"policy allows it; {warnings} warning(s)"
+        rules = sorted({finding.rule for finding in verdict.findings if finding.severity is Severity.ERROR})
+        return f"{say_outcome(verdict)}: {', '.join(rules) or 'refused'}"
+    return f"{say_outcome(verdict)}; {count_findings(verdict.findings)}"
