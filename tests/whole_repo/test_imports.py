@@ -16,7 +16,10 @@ PURE = (
     *(f"ledger.{name}" for name in ("state", "envelope", "archive", "release", "changes")),
     *(f"sync.{name}" for name in ("plan", "drift", "notice")),
     *(f"audit.{name}" for name in ("entry", "entries")),
-    "validate.import_rules",
+    *(
+        f"validate.{name}"
+        for name in ("import_rules", "identity", "identity_table", "model", "places", "plain", "rules")
+    ),
 )
 """Values in, values out: no Google, no environment, no clock, no network."""
 

@@ -31,7 +31,7 @@ def validate(
     with tempfile.TemporaryDirectory(prefix="dagwarden-tree-") as folder:
         root, files = _lay_out(path, Path(folder))
         with Validator() as validator:
-            reports = validator.validate_tree(root, files, ValidateSettings(import_timeout_s=timeout_s))
+            reports = validator.validate_files(root, files, ValidateSettings(import_timeout_s=timeout_s))
         contents = {str(file): (root / file).read_bytes() for file in files}
     findings = [finding for report in reports for finding in report.findings]
     summary = make_report(files, locate_all(contents, findings, load_catalogue().pages))

@@ -10,6 +10,7 @@ from dagwarden.lint.finding import Severity
 from dagwarden.lint.page import Page
 from dagwarden.push.rules import PUSH_RULES, PushRule
 from dagwarden.validate.import_rules import IMPORT_RULES, ImportRule
+from dagwarden.validate.rules.table import MODEL_PAGES
 
 _GRANTS = "who may push is said under `pushers`: grant it there"
 
@@ -133,8 +134,8 @@ _PUSH_IS_BROKEN = "such a push cannot be read or trusted, so no policy lets it t
 def list_pages() -> tuple[Page, ...]:
     """The page of every rule there is, in the order of their codes."""
     imports = map(_page_of_import_rule, IMPORT_RULES)
-    pages = (*load_catalogue().pages.values(), *imports, *POLICY_RULES, *map(_page_of_push_rule, PUSH_RULES))
-    return tuple(sorted(pages, key=lambda page: page.code))
+    others = (*imports, *MODEL_PAGES, *POLICY_RULES, *map(_page_of_push_rule, PUSH_RULES))
+    return tuple(sorted((*load_catalogue().pages.values(), *others), key=lambda page: page.code))
 
 
 @functools.cache

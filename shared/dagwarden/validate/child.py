@@ -8,21 +8,20 @@ import os
 import random
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
 from dagwarden.names import ReleasePath
 from dagwarden.validate import access
-from dagwarden.validate.facts import Airflow, check_dag, find_classes, find_dags, read_dags
+from dagwarden.validate.defined import define, read_model
+from dagwarden.validate.extract.originals import Originals
 from dagwarden.validate.frames import frame
-from dagwarden.validate.integrity import Originals
-from dagwarden.validate.loading import explain, extend_path, load_module, name_module
-from dagwarden.validate.report import ChildReport, DagFacts, Deed, DeedKind, Failure, Message, ValidateSettings
+from dagwarden.validate.integrity import Snapshot
+from dagwarden.validate.loading import extend_path
+from dagwarden.validate.report import ChildReport, Deed, DeedKind, Failure, Message, ValidateSettings
 from dagwarden.validate.sandbox import process
 from dagwarden.validate.sandbox.layers import Confinement, confine, peak_memory_bytes
 from dagwarden.validate.watch import Watch
@@ -37,8 +36,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     path: ReleasePath
     settings: ValidateSettings
     confinement: Confinement
-    airflow: Airflow
     originals: Originals
+    snapshot: Snapshot
     costs: Mapping[str, float]
 
 
@@ -75,56 +74,33 @@ def _make_speaker(pipe: int, nonce: bytes) -> Say:
 
 
 def _import_and_look(task: Task, say: Say) -> ChildReport:
-    find, measure, clock = task.originals.find_patched, peak_memory_bytes, time.perf_counter
+    find, measure = task.snapshot.find_patched, peak_memory_bytes
     count_threads = _thread._count  # noqa: SLF001 (what threading counts can be patched)
-    file = task.root / task.path
-    name = name_module(file)
-    _prepare(task, name)
+    _prepare(task)
     watch = _start_watch(task, say)
     _forget_validator()
-    started = clock()
-    failures: list[Failure] = []
-    found: tuple[tuple[DagFacts, ...], list[type]] = ((), [])
-    try:
-        found = _look(load_module(file, name), task.airflow, failures, task.root)
-    except BaseException as error:  # noqa: BLE001 (SystemExit and KeyboardInterrupt are findings too)
-        failures.append(explain(error, task.root))
-    seconds = clock() - started
+    found = define(task.root, task.path, task.originals)
     watch.is_on = False
     if count_threads():
-        say(Deed(kind=DeedKind.THREAD, subject="", file=str(file), line=0))
+        say(Deed(kind=DeedKind.THREAD, subject="", file=str(task.root / task.path), line=0))
+    read_model(found, task.root, task.path, task.originals)
     return ChildReport(
-        dags=found[0],
-        failures=tuple(failures),
-        patched=find(found[1]),
-        seconds=seconds,
+        model=found.model,
+        failures=tuple(found.failures),
+        patched=find(found.classes),
+        seconds=found.seconds,
         peak_memory_bytes=measure(),
     )
 
 
-def _look(
-    module: ModuleType, airflow: Airflow, failures: list[Failure], root: Path
-) -> tuple[tuple[DagFacts, ...], list[type]]:
-    """The DAGs Airflow would take, and the classes of their tasks."""
-    sound = []
-    for dag in find_dags(module, airflow):
-        try:
-            check_dag(dag)
-            sound.append(dag)
-        except BaseException as error:  # noqa: BLE001 (a DAG's own code runs here)
-            failures.append(explain(error, root))
-    facts = sorted(read_dags(sound, airflow), key=lambda each: each.dag_id)
-    return tuple(facts), find_classes(sound, airflow)
-
-
-def _prepare(task: Task, name: str) -> None:
+def _prepare(task: Task) -> None:
     os.chdir(task.root)
     os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
     tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
     random.seed()
     extend_path(task.root)
-    task.airflow.context.autoregistered_dags.clear()
-    task.airflow.context.current_autoregister_module_name = name
+    context: Any = task.originals.dag_context
+    context.autoregistered_dags.clear()
 
 
 def _start_watch(task: Task, say: Say) -> Watch:

@@ -76,7 +76,7 @@ class Validator:
         assert self._parent is not None
         return self._parent.wait_until_ready()
 
-    def validate_tree(self, root: Path, files: Sequence[ReleasePath], settings: ValidateSettings) -> list[FileReport]:
+    def validate_files(self, root: Path, files: Sequence[ReleasePath], settings: ValidateSettings) -> list[FileReport]:
         """What is known of each file, in the order given.
 
         Args:
@@ -98,7 +98,9 @@ class Validator:
             if not left:
                 break
             job = Job(root=str(root), files=left, preload=preload, settings=settings)
-            reports |= {outcome.path: judge(outcome, root, settings) for outcome in self._run(job)}
+            reports |= {
+                outcome.path: judge(outcome, root, settings, _read(root / outcome.path)) for outcome in self._run(job)
+            }
         self._renew_if_old()
         return [reports.get(path) or _give_up(path) for path in files]
 
@@ -135,9 +137,8 @@ def _read(path: Path) -> bytes:
 
 def _refuse(path: ReleasePath, said: Sequence[tuple[str, str]]) -> FileReport:
     findings = tuple(find("sandbox-unavailable", path, message, hint=hint) for message, hint in said)
-    return FileReport(path=path, dags=(), findings=findings, seconds=0.0, peak_memory_bytes=0)
+    return FileReport(path=path, findings=findings)
 
 
 def _give_up(path: ReleasePath) -> FileReport:
-    findings = (find("validator-failed", path),)
-    return FileReport(path=path, dags=(), findings=findings, seconds=0.0, peak_memory_bytes=0)
+    return FileReport(path=path, findings=(find("validator-failed", path),))

@@ -8,6 +8,8 @@ from itertools import chain, islice
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from dagwarden.validate.extract.peek import namespace
+
 GUARDED = ("airflow.sdk.definitions", "airflow.sdk.bases", "airflow.models", "dagwarden.validate")
 """Packages whose functions and classes must always be what they were. Looking costs a page of memory each."""
 GUARDED_IF_USED = ("airflow.providers",)
@@ -16,8 +18,6 @@ BUILTINS = ("isinstance", "issubclass", "getattr", "type", "id", "dict", "str", 
 MAX_NAMED = 20
 
 CALLABLE = (FunctionType, classmethod, staticmethod, property)
-
-_mapping_of = type.__dict__["__dict__"].__get__
 
 
 class Original:
@@ -34,7 +34,7 @@ class Original:
         return self.holder.get(self.name) is self.value and _code(self.value) is self.code
 
 
-class Originals:
+class Snapshot:
     """What was imported when this was made, as it was then."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ def _of_module(name: str, module: ModuleType, seen: set[int]) -> Iterator[Origin
 
 
 def _of_class(name: str, kind: type) -> Iterator[Original]:
-    holder = _mapping_of(kind)
+    holder = namespace(kind)
     for each, value in list(holder.items()):
         if type(value) in CALLABLE:
             yield Original(name, holder, each, value)

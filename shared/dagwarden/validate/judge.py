@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from dagwarden.lint.finding import Finding, sort_findings
+import msgspec
+
+from dagwarden.lint.finding import Finding, Severity, sort_findings
+from dagwarden.lint.page import find as find_by
 from dagwarden.validate.import_rules import find
+from dagwarden.validate.model import FileModel
+from dagwarden.validate.places import place
 from dagwarden.validate.report import ChildReport, Deed, DeedKind, Ended, Failure, FileReport, Outcome, ValidateSettings
+from dagwarden.validate.rules.failures import find_page
+from dagwarden.validate.rules.table import FILE_WITHOUT_DAG, check_file
 
 RULES_OF_DEEDS: dict[DeedKind, str] = {
     DeedKind.NETWORK: "network-at-import",
@@ -28,17 +35,32 @@ RULES_OF_DEEDS: dict[DeedKind, str] = {
 }
 
 
-def judge(outcome: Outcome, root: Path, settings: ValidateSettings) -> FileReport:
-    """What is known of the file, and every finding, in the order a reader wants them."""
-    found = [*_judge_deeds(outcome, root), *_judge_end(outcome, root, settings)]
+def judge(outcome: Outcome, root: Path, settings: ValidateSettings, source: bytes) -> FileReport:
+    """What is known of the file, and every finding, in the order a reader wants them.
+
+    Args:
+        source: the file's text: lines are looked up in it. It is parsed only where the child could compile it.
+    """
     is_whole = outcome.ended is Ended.REPORTED and not outcome.report.unconfined
+    model = _place_model(outcome, source) if is_whole else None
+    told = check_file(model, opted_in=settings.opted_in) if model is not None else []
+    found = [*_judge_deeds(outcome, root), *_judge_end(outcome, root, settings, {each.rule for each in told})]
+    if outcome.report.failures:
+        told = [each for each in told if each.rule != FILE_WITHOUT_DAG.rule]
     return FileReport(
         path=outcome.path,
-        dags=outcome.report.dags if is_whole else (),
-        findings=tuple(sort_findings(found)),
+        model=model,
+        findings=tuple(sort_findings([*found, *told])),
         seconds=outcome.seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
     )
+
+
+def _place_model(outcome: Outcome, source: bytes) -> FileModel | None:
+    if outcome.report.model is None:
+        return None
+    model = msgspec.structs.replace(outcome.report.model, path=outcome.path)
+    return place(model, source) if outcome.path.endswith(".py") else model
 
 
 def _judge_deeds(outcome: Outcome, root: Path) -> Iterator[Finding]:
@@ -53,7 +75,7 @@ def _say_deed(deed: Deed) -> str:
     return f"{said}: `{_show(deed.subject)}`{cost}" if deed.subject else said
 
 
-def _judge_end(outcome: Outcome, root: Path, settings: ValidateSettings) -> Iterator[Finding]:
+def _judge_end(outcome: Outcome, root: Path, settings: ValidateSettings, told: Collection[str]) -> Iterator[Finding]:
     path, report = outcome.path, outcome.report
     if outcome.ended is Ended.TIMED_OUT:
         yield find("import-timeout", path, f"the import did not end within {settings.import_timeout_s:g} s")
@@ -68,12 +90,12 @@ def _judge_end(outcome: Outcome, root: Path, settings: ValidateSettings) -> Iter
     elif report.unconfined:
         yield find("sandbox-failed", path, f"the sandbox could not be raised: {_show(report.unconfined)}")
     else:
-        yield from _judge_report(outcome, report, root, settings)
+        failures = (_judge_failure(failure, path, root) for failure in report.failures)
+        yield from (finding for finding in failures if finding.rule not in told)
+        yield from _judge_report(outcome, report, settings)
 
 
-def _judge_report(outcome: Outcome, report: ChildReport, root: Path, settings: ValidateSettings) -> Iterator[Finding]:
-    for failure in report.failures:
-        yield _judge_failure(failure, outcome.path, root)
+def _judge_report(outcome: Outcome, report: ChildReport, settings: ValidateSettings) -> Iterator[Finding]:
     for name in report.patched:
         yield find("airflow-patched", outcome.path, f"the import replaced `{_show(name)}`")
     if report.seconds >= settings.slow_import_s:
@@ -89,6 +111,9 @@ def _judge_failure(failure: Failure, path: str, root: Path) -> Finding:
         return find("import-exit", where, f"the import raises {said}", line=line)
     if failure.type == "MemoryError":
         return find("import-memory", where, line=line)
+    page = find_page(failure.type, failure.message)
+    if page is not None:
+        return msgspec.structs.replace(find_by(page, said, path=where, line=line), severity=Severity.ERROR)
     return find("import-error", where, said, line=line)
 
 

@@ -17,8 +17,8 @@ from dagwarden.errors import Unavailable
 from dagwarden.names import ReleasePath
 from dagwarden.validate import access, child
 from dagwarden.validate.crew import Crew
-from dagwarden.validate.facts import look_up_airflow
-from dagwarden.validate.integrity import Originals
+from dagwarden.validate.extract.originals import capture_originals
+from dagwarden.validate.integrity import Snapshot
 from dagwarden.validate.link import Link
 from dagwarden.validate.preload import Preloaded, count_threads, is_worth
 from dagwarden.validate.report import Job, Outcome, Ready, ValidateSettings, Walls
@@ -92,7 +92,7 @@ class _Warm:
     def __init__(self, home: Path, compiled: bytes, walls: tuple[LayerReport, ...], preloaded: Preloaded) -> None:
         self._home, self._compiled, self._preloaded = home, compiled, preloaded
         self._layers = tuple(wall.name for wall in walls if wall.is_offered)
-        self._airflow = look_up_airflow()
+        self._originals = capture_originals()
         self._crew = Crew()
         self._at_once = len(os.sched_getaffinity(0))
         self._settle()
@@ -117,7 +117,7 @@ class _Warm:
         """What is imported is out of the collector's sight, so that children do not copy it, and known as it is."""
         gc.collect()
         gc.freeze()
-        self._originals = Originals()
+        self._snapshot = Snapshot()
 
     def _make_task(self, job: Job, path: ReleasePath) -> child.Task:
         confinement = _make_confinement(self._home, self._layers, self._compiled, job.settings, Path(job.root))
@@ -126,7 +126,7 @@ class _Warm:
             path=path,
             settings=job.settings,
             confinement=confinement,
-            airflow=self._airflow,
             originals=self._originals,
+            snapshot=self._snapshot,
             costs=self._preloaded.costs,
         )

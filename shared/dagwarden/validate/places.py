@@ -12,7 +12,7 @@ from dagwarden.validate.model import DagModel, FileModel, TaskModel
 _DAG_WORDS = frozenset({"dag", "DAG"})
 
 
-def place(model: FileModel, source: str) -> FileModel:
+def place(model: FileModel, source: str | bytes) -> FileModel:
     """The model with the line of each DAG and task whose id the text holds as a literal or as a function's name.
 
     An id that the text makes up (a loop, a factory, YAML) has none: its DAG is placed at the call of `DAG` or `@dag`

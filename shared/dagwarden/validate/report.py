@@ -8,6 +8,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding
 from dagwarden.names import ReleasePath
+from dagwarden.validate.model import DagModel, FileModel
 from dagwarden.validate.sandbox.layers import DEFAULT_GUARANTEES, Guarantee
 from dagwarden.validate.sandbox.probe import LayerReport
 
@@ -26,13 +27,8 @@ class ValidateSettings(msgspec.Struct, frozen=True, kw_only=True):
     heavy_import_s: float = 0.5
     """What one imported module may cost before it is named."""
     required: tuple[Guarantee, ...] = DEFAULT_GUARANTEES
-
-
-class DagFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One DAG."""
-
-    dag_id: str
-    task_ids: tuple[str, ...]
+    opted_in: tuple[str, ...] = ()
+    """Ids of rules on the model that are silent unless asked for."""
 
 
 class DeedKind(enum.StrEnum):
@@ -79,7 +75,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class ChildReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     """The last word of a child."""
 
-    dags: tuple[DagFacts, ...] = ()
+    model: FileModel | None = None
+    """What the file defines; None where the import failed, or the file is a plugin."""
     failures: tuple[Failure, ...] = ()
     patched: tuple[str, ...] = ()
     """Airflow's or the validator's own functions and classes that are not what they were before the import."""
@@ -148,8 +145,14 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one file."""
 
     path: ReleasePath
-    dags: tuple[DagFacts, ...]
+    model: FileModel | None = None
+    """What the file defines; None where that is not known, and for a plugin."""
     findings: tuple[Finding, ...]
-    seconds: float
+    seconds: float = 0.0
     """From fork to end, as the parent measured it."""
-    peak_memory_bytes: int
+    peak_memory_bytes: int = 0
+
+    @property
+    def dags(self) -> tuple[DagModel, ...]:
+        """The DAGs it defines, as far as is known."""
+        return self.model.dags if self.model is not None else ()

@@ -20,7 +20,7 @@ rules.load()
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.report import ValidateSettings
 with Validator() as validator:
-    reports = validator.validate_tree(Path(sys.argv[1]), ["dags/some.py"], ValidateSettings())
+    reports = validator.validate_files(Path(sys.argv[1]), ["dags/some.py"], ValidateSettings())
     offered = [layer.name for layer in validator.probe() if layer.is_offered]
 findings = [[finding.rule, finding.message] for report in reports for finding in report.findings]
 print(json.dumps([offered, findings, [dag.dag_id for dag in reports[0].dags]]))

@@ -54,9 +54,9 @@ def test_example_dags_are_what_dag_bag_says_file_by_file(tree: Path, tmp_path: P
     assert errors == []
     files = [ReleasePath(path.relative_to(tree).as_posix()) for path in sorted(tree.rglob("*.py"))]
     with Validator() as validator:
-        reports = validator.validate_tree(tree, files, ValidateSettings())
+        reports = validator.validate_files(tree, files, ValidateSettings())
     found = {
-        str(tree / report.path): {dag.dag_id: len(dag.task_ids) for dag in report.dags}
+        str(tree / report.path): {dag.dag_id: len(dag.tasks) for dag in report.dags}
         for report in reports
         if report.dags
     }

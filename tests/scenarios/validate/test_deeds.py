@@ -54,7 +54,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, File
         (dags / name).write_text(source)
     files = [ReleasePath(f"dags/{name}.py") for name in (*CASES, "tidy")]
     with Validator() as validator:
-        found = validator.validate_tree(dags.parent, files, SETTINGS)
+        found = validator.validate_files(dags.parent, files, SETTINGS)
         yield {Path(report.path).stem: report for report in found}
 
 

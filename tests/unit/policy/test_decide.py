@@ -23,6 +23,7 @@ from dagwarden.policy.verdict import Outcome, Principal
 from dagwarden.push.manifest import PushManifest
 from dagwarden.push.rules import PUSH_RULES
 from dagwarden.validate.import_rules import IMPORT_RULES
+from dagwarden.validate.rules.table import MODEL_PAGES
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 RULES = sorted(rule for rule, fixed in index_rules().items() if not fixed)
@@ -113,7 +114,9 @@ def test_many_refused_paths_are_told_in_part_and_counted() -> None:
 
 def test_codes_of_all_rules_are_unique() -> None:
     codes = [page.code for page in load_catalogue().pages.values()]
-    codes += [page.code for page in POLICY_RULES] + [rule.code for rule in (*PUSH_RULES, *IMPORT_RULES)]
+    codes += [page.code for page in (*MODEL_PAGES, *POLICY_RULES)] + [
+        rule.code for rule in (*PUSH_RULES, *IMPORT_RULES)
+    ]
     assert len(set(codes)) == len(codes)
     assert len(index_rules()) == len(codes)
 

@@ -303,6 +303,14 @@ CASES: dict[str, Cases] = {
             "# a false DAG\nclass F:\n    __class__ = property(lambda self: DAG)\nfake = F()",
         ),
     ),
+    "tasks-unreadable": Cases(
+        ("bash('a')", "empty('a')", "bash('a').dag.task_dict.clear()"),
+        (
+            "bash('a').dag.task_dict['b'] = object()",
+            "bash('a').dag.task_dict[7] = empty('b')",
+            "bash('a').dag.task_dict = [empty('b')]",
+        ),
+    ),
     "grants-access": Cases(
         ("bash('a')", "CloudOperator(task_id='a')", "empty('GCSBucketCreateAclEntryOperator')"),
         (

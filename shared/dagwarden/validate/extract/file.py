@@ -38,7 +38,7 @@ def extract_file(originals: Originals, modules: Iterable[types.ModuleType], path
     limits = Limits()
     limits.cut("DAGs", MAX_DAGS, len(dags))
     models = sorted((read_dag(originals, dag, limits) for dag in dags[:MAX_DAGS]), key=lambda model: model.dag_id)
-    patched = sorted({name for kind in _classes_of(originals, dags) for name in find_patched(originals, kind)})
+    patched = sorted({name for kind in _kinds_of(originals, dags) for name in find_patched(originals, kind)})
     if limits.budget.was_exceeded:
         limits.cut("arguments", 0, 1)
     return FileModel(
@@ -70,7 +70,12 @@ def find_dags(originals: Originals, modules: Iterable[types.ModuleType]) -> list
     return list(found.values())
 
 
-def _classes_of(originals: Originals, dags: list[Any]) -> Iterator[type]:
+def find_classes(originals: Originals, dags: list[Any]) -> list[type]:
+    """The classes of the DAGs and of their tasks, and all that those descend from, each once."""
+    return list({id(base): base for kind in _kinds_of(originals, dags) for base in true_mro(kind)}.values())
+
+
+def _kinds_of(originals: Originals, dags: list[Any]) -> Iterator[type]:
     """The classes of the DAGs and of their tasks."""
     for dag in dags:
         yield type(dag)

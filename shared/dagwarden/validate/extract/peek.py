@@ -8,6 +8,7 @@ namespaces of classes, the dictionary and the slots of the instance, the storage
 from __future__ import annotations
 
 import datetime as dt
+import re
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -20,6 +21,8 @@ _NAMESPACE = type.__dict__["__dict__"].__get__
 _QUALNAME = type.__dict__["__qualname__"].__get__
 _FLAGS = type.__dict__["__flags__"].__get__
 _HEAP = 1 << 9
+_DAG_FILE = re.compile(r"\Aunusual_prefix_[0-9a-f]{40}_")
+"""Source: airflow._shared.module_loading.MODIFIED_DAG_MODULE_NAME of 3.3.2."""
 _MODULE_NAMESPACE = type.__getattribute__(types.ModuleType, "__dict__")["__dict__"].__get__
 
 
@@ -57,10 +60,10 @@ def is_heap_type(kind: type) -> bool:
 
 
 def qualified_name(kind: type) -> str:
-    """Module and name of a class, as it was created or renamed."""
+    """Module and name of a class, as it was created or renamed; of a DAG file's without what Airflow puts before it."""
     module = namespace(kind).get("__module__")
     own: str = _QUALNAME(kind)
-    return f"{module}.{own}" if type(module) is str else own
+    return f"{_DAG_FILE.sub('', module, count=1)}.{own}" if type(module) is str else own
 
 
 def derives_from(kind: type, base: type) -> bool:

@@ -64,6 +64,13 @@ GRANTS_ACCESS = make_page(
     "Grant it where the bucket is defined, e.g. in Terraform.",
 )  # fmt: skip
 
+TASKS_UNREADABLE = make_page(
+    "DW527", "tasks-unreadable", "identity", Severity.ERROR,
+    "Finds DAGs whose id or tasks cannot be read without running the file's code.",
+    "What such a DAG runs, and as whom, cannot be judged.",
+    "Give the DAG its tasks as Airflow's operators, by a `with` block or `dag=`.",
+)  # fmt: skip
+
 SHARED_ACCOUNT = re.compile(r"\d+-compute@developer\.gserviceaccount\.com|[a-z0-9-]+@appspot\.gserviceaccount\.com")
 """The default accounts of Compute Engine and App Engine. Source: CKV_GCP_30, CKV_GCP_46."""
 DEFAULT_CONNECTION = "google_cloud_default"
@@ -153,6 +160,11 @@ def _check_lies(dag: DagModel) -> Iterator[Told]:
         yield Told(f"`{name}`, used by `{dag.dag_id}`, may show other attributes than there are", line)
 
 
+def _check_tasks(dag: DagModel) -> Iterator[Told]:
+    if hidden := [name for name in ("dag_id", "task_dict") if name in dag.unreadable]:
+        yield Told(f"{name_some(hidden)} of `{dag.dag_id}` cannot be read", dag.line)
+
+
 def _check_grants(dag: DagModel) -> Iterator[Told]:
     for task in dag.tasks:
         if any(task.is_a(name) for name in GRANTING):
@@ -180,6 +192,7 @@ IDENTITY_RULES: tuple[DagRule, ...] = (
         check=_tell_facts("the worker's own pod gets another account,", _overrides_account, named=True),
     ),
     DagRule(page=IDENTITY_UNREADABLE, check=_tell_facts("cannot be read", _is_unreadable)),
+    DagRule(page=TASKS_UNREADABLE, check=_check_tasks),
     DagRule(page=OBJECT_LIES, check=_check_lies),
     DagRule(page=GRANTS_ACCESS, check=_check_grants),
 )

@@ -1,5 +1,6 @@
 from airflow.sdk import DAG
 
-dag = DAG("big")
-dag.validate = dag.check_cycle = dag.resolve_template_files = lambda: None
-dag.task_dict.update({"x" * 100_000 + str(number): None for number in range(200)})
+for number in range(200):
+    dag = DAG(f"big_{number}")
+    dag.default_args.update({"x" * 500 + str(number): 1 for number in range(200)})
+    globals()[dag.dag_id] = dag
