@@ -12,12 +12,14 @@ from dagwarden.push.rules import find, show
 
 
 def check_ancestry(state: LedgerState, manifest: PushManifest, changes: tuple[FileChange, ...]) -> list[Finding]:
-    """What speaks against putting this push on top of `state`; nothing does when it is forced or a rollback.
+    """What speaks against putting this push on top of `state`; nothing does when it is a rollback, or forced.
+
+    Forced under a lease it is held to the same as any push: what it may rewrite is what its pusher saw.
 
     A source is refused like git refuses a non-fast-forward: its base must be what it last released. Sources that keep
     to their own files never disturb each other.
     """
-    if manifest.force or manifest.rollback_to is not None:
+    if (manifest.force and not manifest.lease) or manifest.rollback_to is not None:
         return []
     return [*_check_base(state, manifest), *_check_owners(state, manifest, changes)]
 

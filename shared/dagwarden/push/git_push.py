@@ -116,7 +116,8 @@ class EnvironmentRemote:
             authors=self._repository.list_authors(self._find_base(released), head),
             message=self._repository.read_message(head),
             prefix=self._target.prefix,
-            force=spec.is_forced,
+            force=spec.is_forced or self._rewrites(spec, released, head),
+            lease=spec.dst in self._options.expected,
             dry_run=self._options.is_dry_run,
             nonce=make_nonce(),
         )
@@ -124,7 +125,8 @@ class EnvironmentRemote:
     def _refuse(self, spec: RefSpec, released: Released, head: str) -> str:
         """What speaks against the push before any file is looked at, in the words git knows.
 
-        A lease that holds needs no force: the gate takes the push only where the released commit is still the one.
+        A lease that holds is all that is asked here; the gate takes the push only where it holds still, and where it
+        rewrites what is released, from those alone who may force.
         """
         expected = self._options.expected.get(spec.dst)
         if expected is not None and expected != (released.commit or _NO_COMMIT):
@@ -136,6 +138,13 @@ class EnvironmentRemote:
         if not self._find_base(released):
             return FETCH_FIRST
         return "" if self._repository.is_ancestor(released.commit, head) else NON_FAST_FORWARD
+
+    def _rewrites(self, spec: RefSpec, released: Released, head: str) -> bool:
+        """Whether a push under a lease would be no fast-forward: such a push forces, and policy has its say."""
+        if spec.dst not in self._options.expected or not released.commit:
+            return False
+        base = self._find_base(released)
+        return not base or not self._repository.is_ancestor(base, head)
 
     def _make_offer(self, spec: RefSpec, source: str, released: Released, head: Listing) -> Offer:
         """What differs from the released commit; forced, or where that is not here, what differs from the ledger."""

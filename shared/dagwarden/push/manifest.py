@@ -62,6 +62,9 @@ class PushManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     message: Annotated[str, Meta(max_length=MAX_MESSAGE_CHARS)] = ""
     prefix: Annotated[str, Meta(max_length=1024)] = ""
     force: bool = False
+    """It rewrites what its source released, or files of other sources: policy must let the pusher."""
+    lease: bool = False
+    """Forced all the same, yet only while `base_commit` is what is released, and over no file of other sources."""
     dry_run: bool = False
     rollback_to: Annotated[ReleaseNumber, Meta(ge=1, le=2**40)] | None = None
     nonce: Annotated[str, Meta(max_length=64)] = ""

@@ -136,7 +136,20 @@ def test_force_is_for_those_whom_policy_lets(desk: Desk) -> None:
     desk.allow(desk.push({A: "a = 1\n"}, head="c1"))
     desk.write_policy(POLICY.format(project=desk.cloud.settings.project).replace("push, force, rollback", "push"))
     assert desk.deny(desk.push({A: "a = 2\n"}, head="c2", force=True)) == {"force-not-allowed"}
+    assert desk.deny(desk.push({A: "a = 2\n"}, base="c1", head="c2", force=True, lease=True)) == {"force-not-allowed"}
     assert desk.deny(desk.push(rollback_to=1)) == {"rollback-not-allowed"}
+
+
+def test_a_lease_forces_only_what_stands_on_what_is_released(desk: Desk) -> None:
+    desk.allow(desk.push({A: "a = 1\n"}, head="c1"))
+    desk.allow(desk.push({B: "b = 1\n"}, source="theirs", head="t1"))
+    stale = desk.push({A: "a = 3\n"}, base="c0", head="c3", force=True, lease=True)
+    assert desk.deny(stale) == {"push-not-fast-forward"}
+    theirs = desk.push({B: "b = 2\n"}, base="c1", head="c3", force=True, lease=True)
+    assert desk.deny(theirs) == {"file-of-another-source"}
+    assert desk.allow(desk.push({A: "a = 3\n"}, base="c1", head="c3", force=True, lease=True)) == 3
+    assert desk.releases()[2].release.forced
+    desk.check()
 
 
 def test_sources_that_keep_to_their_own_files_do_not_disturb_each_other(desk: Desk) -> None:

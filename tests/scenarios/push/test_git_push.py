@@ -16,7 +16,7 @@ from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.identity import utc_now
 from dagwarden.ledger.read import Ledger
 from dagwarden.ledger.state import LedgerState
-from dagwarden.names import EnvironmentName, ReleaseNumber
+from dagwarden.names import EnvironmentName, ReleaseNumber, policy_object
 from dagwarden.push.archive import UnpackedPush, unpack
 from dagwarden.push.changes import Offer
 from dagwarden.push.deliver import Delivery
@@ -24,7 +24,7 @@ from dagwarden.push.manifest import Delete, PushManifest, Put
 from dagwarden.settings import Settings
 from localcloud.testing import RunningCloud
 
-from .conftest import InboxGate, Repo
+from .conftest import POLICY, InboxGate, Repo
 
 PROD = EnvironmentName("prod")
 
@@ -169,6 +169,25 @@ def test_a_clone_without_the_released_commit_is_told_to_fetch_or_force(
     done = clone.try_git("push", f"--force-with-lease=main:{released}", "prod", "main")
     assert done.returncode == 0, done.stderr
     assert list(state_of(cloud).files) == ["dags/a.py"]
+
+
+@pytest.mark.usefixtures("inbox_gate")
+def test_a_lease_that_rewrites_is_asked_of_policy_as_force_is(repo: Repo, cloud: Cloud, project: str) -> None:
+    policy = POLICY.format(project=project).replace("push, force, rollback", "push").encode()
+    cloud.store.write(policy_object(PROD), policy, generation=None, content_type="application/yaml")
+    repo.commit(dags__a="a = 1\n")
+    repo.commit(dags__a="a = 2\n")
+    repo.git("push", "prod", "main")
+    repo.git("reset", "-q", "--hard", "HEAD~1")
+    repo.commit(dags__a="a = 3\n")
+    done = repo.try_git("push", "--force-with-lease", "prod", "main")
+    assert done.returncode != 0
+    assert "error [force-not-allowed DW707]" in done.stderr
+    assert state_of(cloud).number == 1
+    repo.git("reset", "-q", "--hard", "prod/main")
+    repo.commit(dags__a="a = 4\n")
+    assert repo.try_git("push", "--force-with-lease", "prod", "main").returncode == 0
+    assert not pushes_in(cloud)[-1].manifest.force
 
 
 @pytest.mark.usefixtures("inbox_gate")
