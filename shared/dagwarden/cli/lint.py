@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +13,15 @@ import typer
 from dagwarden.cli.linting.findings import Format, print_note, print_report, print_text, render, write_report
 from dagwarden.cli.linting.setup import Setup, read_setup, write_sgconfig
 from dagwarden.cli.linting.task import Linted, LintTask, give_up
+from dagwarden.cli.linting.tree import add_to, find_hanging
 from dagwarden.cli.linting.workers import map_files
 from dagwarden.cli.options import JsonOption
 from dagwarden.errors import InvalidInput
 from dagwarden.lint.baseline import compare, encode_baseline, make_baseline, read_baseline
 from dagwarden.lint.discover import Found, find_python
-from dagwarden.lint.finding import Finding
 from dagwarden.lint.fix import Fixed, render_diff
-from dagwarden.lint.graph import ImportGraph
-from dagwarden.lint.import_rules import check_tree
-from dagwarden.lint.located import Located, locate_findings
+from dagwarden.lint.imports import UNREADABLE, FileImports
+from dagwarden.lint.located import Located
 from dagwarden.lint.page import Page
 from dagwarden.lint.report import Report, make_report
 from dagwarden.policy.decide import rate_finding
@@ -32,6 +31,9 @@ Paths = Annotated[list[Path] | None, typer.Argument(help="Files, or folders to s
 
 def lint(  # noqa: PLR0917 (typer reads options by name)
     paths: Paths = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder that holds dags and plugins: found above PATHS.", show_default=False)
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.HUMAN,
     output: Annotated[Path | None, typer.Option(help="Write the report to this file.", show_default=False)] = None,
     python: Annotated[str, typer.Option(help="Python of the environment, major and minor.")] = "3.11",
@@ -69,7 +71,7 @@ def lint(  # noqa: PLR0917 (typer reads options by name)
         raise InvalidInput("is not said where to", operation="write baseline", hint="add --baseline FILE")
     run = _Run(
         setup=setup,
-        found=find_python(paths, syntax="glob" if setup.airflow >= (3, 0) else "regexp"),
+        found=find_python(paths, root=root, syntax="glob" if setup.airflow >= (3, 0) else "regexp"),
         processes=jobs or os.cpu_count() or 1,
         timeout_s=timeout_s,
         dags_only=dags_only,
@@ -110,7 +112,8 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
         if self.dags_only:
             linted = {path: linted[path] for path in dags}
         found = [located for path in sorted(linted) for located in self._rate(linted[path])]
-        return _hold_against(baseline, sorted(linted), found, dag_files=len(dags), writes=writes)
+        report = make_report(sorted(linted), found, dag_files=len(dags))
+        return _hold_against(baseline, report, self.found.paths, writes=writes) if baseline else report
 
     def _lint(self) -> dict[str, Linted]:
         results = map_files(
@@ -121,7 +124,20 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
             deadline_s=self.timeout_s,
         )
         linted = {each.path: each for each in results}
-        return {**linted, **_check_imports(linted, self.found.trees, self.setup.catalogue.pages)}
+        imports = {path: each.imports for path, each in linted.items() if each.imports is not None}
+        hanging = find_hanging(self.found, imports, self._read_beside())
+        return add_to(linted, hanging, self.setup.catalogue.pages)
+
+    def _read_beside(self) -> dict[str, FileImports | None]:
+        """What the rest of the releases imports, of which these files are a part."""
+        results = map_files(
+            self._task().read_imports,
+            tuple(self.found.beside),
+            give_up=lambda path, _: (path, UNREADABLE),
+            processes=self.processes,
+            deadline_s=self.timeout_s,
+        )
+        return dict(results)
 
     def _task(self) -> LintTask:
         return LintTask(
@@ -129,7 +145,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
             python=self.setup.python,
             airflow=self.setup.airflow,
             opted_in=self.setup.opted_in,
-            trees=self.found.trees,
+            places={**self.found.places, **self.found.beside},
         )
 
     def _rate(self, linted: Linted) -> Iterable[Located]:
@@ -140,34 +156,14 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
                 yield msgspec.structs.replace(located, finding=rated)
 
 
-def _check_imports(
-    linted: Mapping[str, Linted], trees: tuple[str, ...], pages: Mapping[str, Page]
-) -> dict[str, Linted]:
-    """The files whose imports hang, with those findings among the others."""
-    imports = {path: each.imports for path, each in linted.items() if each.imports is not None}
-    if not imports:
-        return {}
-    graph = ImportGraph({}, {}, {}, frozenset(), trees).replace(imports)
-    hanging: dict[str, list[Finding]] = {}
-    for finding in check_tree(graph):
-        hanging.setdefault(finding.path, []).append(finding)
-    changed = {}
-    for path, findings in hanging.items():
-        told = [*(located.finding for located in linted[path].found), *findings]
-        told.sort(key=lambda finding: (finding.line, finding.column, finding.rule))
-        located = locate_findings(Path(path).read_bytes(), told, pages)
-        changed[path] = msgspec.structs.replace(linted[path], found=tuple(located))
-    return changed
+def _hold_against(baseline: Path, report: Report, judged: Collection[str], *, writes: bool) -> Report:
+    """The report without what a baseline lets through, which is counted apart.
 
-
-def _hold_against(
-    baseline: Path | None, paths: Sequence[str], found: Sequence[Located], *, dag_files: int, writes: bool
-) -> Report:
-    """The report: what a baseline lets through is counted apart."""
-    if baseline is None:
-        return make_report(paths, found, dag_files=dag_files)
+    Args:
+        judged: the files that were linted whole: what the baseline has of them and nothing matches is told.
+    """
     folder = baseline.absolute().parent
-    named = [(_relate(located.finding.path, folder), located) for located in found]
+    named = [(_relate(located.finding.path, folder), located) for located in report.findings]
     if writes:
         write_report(baseline, encode_baseline(make_baseline(named)).decode())
     try:
@@ -180,9 +176,14 @@ def _hold_against(
             hint="--write-baseline",
         ) from error
     missing = {entry.path for entry in known.findings if not (folder / entry.path).exists()}
-    compared = compare(known, named, {_relate(path, folder) for path in paths} | missing)
+    compared = compare(known, named, {_relate(path, folder) for path in judged} | missing)
     return make_report(
-        paths, compared.new, dag_files=dag_files, has_baseline=True, known=compared.known, gone=compared.gone
+        report.paths,
+        compared.new,
+        dag_files=report.dag_files,
+        has_baseline=True,
+        known=compared.known,
+        gone=compared.gone,
     )
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from dagwarden.errors import InvalidInput
 from dagwarden.lint.airflow_ignore import NAME, IgnoreFiles, Syntax
+from dagwarden.lint.graph import PYTHON
+from dagwarden.lint.imports import ROOTS
+from dagwarden.lint.places import Place, find_places
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages"})
 """Never searched; neither are folders whose name starts with a dot, nor virtual environments."""
-ROOTS = ("dags", "plugins")
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -23,12 +25,17 @@ class Found(msgspec.Struct, frozen=True):
     """As given, with `/`; each once."""
     hidden: frozenset[str]
     """Those that an ignore file hides from Airflow's search for DAGs. They are released and imported all the same."""
-    trees: tuple[str, ...]
-    """The `dags` and `plugins` folders that were searched whole: only of these can be said what they lack."""
+    places: Mapping[str, Place]
+    """Where they would be released, those that would."""
+    beside: Mapping[str, Place]
+    """The other files of their releases that can be imported: what the files to lint can import hangs on them too."""
 
 
-def find_python(arguments: Sequence[Path], *, syntax: Syntax = "glob") -> Found:
+def find_python(arguments: Sequence[Path], *, root: Path | None = None, syntax: Syntax = "glob") -> Found:
     """The Python files named, and those under the folders named.
+
+    Args:
+        root: the folder that holds `dags` and `plugins`, where it is not to be found above the files.
 
     Raises:
         InvalidInput: a path does not exist, a file named is no Python file, or there is none at all.
@@ -44,12 +51,14 @@ def find_python(arguments: Sequence[Path], *, syntax: Syntax = "glob") -> Found:
         paths.update(dict.fromkeys([argument.as_posix()] if argument.is_file() else _walk(argument)))
     if not paths:
         raise InvalidInput("holds no *.py", operation="lint", subject=", ".join(map(str, arguments)))
-    searched = [argument for argument in arguments if argument.is_dir()]
-    return Found(tuple(paths), _find_hidden(paths, syntax), _find_trees(paths, searched))
+    if root is not None and not any((root / name).is_dir() for name in ROOTS):
+        raise InvalidInput("holds neither dags nor plugins", operation="lint", subject=str(root))
+    places = find_places(paths, root)
+    return Found(tuple(paths), _find_hidden(places, syntax), places, _find_beside(places))
 
 
-def find_files(folder: Path) -> Iterator[Path]:
-    """The `*.py` under a folder, sorted, leaving out what is never released by intent.
+def find_files(folder: Path, endings: tuple[str, ...] = (".py",)) -> Iterator[Path]:
+    """The Python files under a folder, sorted, leaving out what is never released by intent.
 
     Links to folders are followed, as Airflow does; one that leads back up is not.
     """
@@ -62,28 +71,7 @@ def find_files(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if _is_searched(here / name))
-        yield from (here / name for name in sorted(names) if name.endswith(".py") and (here / name).is_file())
-
-
-def dag_folder(path: str) -> str:
-    """The outermost `dags` or `plugins` folder that a path lies in; empty where it lies in none.
-
-    >>> dag_folder("etl/dags/team/plugins/a.py"), dag_folder("scripts/a.py"), dag_folder("/dags/a.py")
-    ('etl/dags', '', '/dags')
-    """
-    parts = path.split("/")[:-1]
-    places = [place for place, part in enumerate(parts) if part in ROOTS]
-    return "/".join(parts[: places[0] + 1]) if places else ""
-
-
-def release_path(path: str) -> str:
-    """The path under which a file would be released; empty where it lies in no folder that is.
-
-    >>> release_path("etl/dags/team/a.py"), release_path("setup.py")
-    ('dags/team/a.py', '')
-    """
-    root = dag_folder(path)
-    return path[len(root) - len(root.rpartition("/")[2]) :] if root else ""
+        yield from (here / name for name in sorted(names) if name.endswith(endings) and (here / name).is_file())
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -95,20 +83,19 @@ def _is_searched(folder: Path) -> bool:
     return not hidden and not (folder / "pyvenv.cfg").exists()
 
 
-def _find_hidden(paths: Mapping[str, None], syntax: Syntax) -> frozenset[str]:
+def _find_hidden(places: Mapping[str, Place], syntax: Syntax) -> frozenset[str]:
     """The paths hidden by ignore files between them and their DAG folder; without such a folder, nothing hides."""
-    by_root: dict[str, list[str]] = {}
-    for path in paths:
-        if root := dag_folder(path):
-            by_root.setdefault(root, []).append(path[len(root) + 1 :])
+    by_root: dict[Path, dict[str, str]] = {}
+    for path, place in places.items():
+        by_root.setdefault(Path(place.base, place.root), {})[path] = place.path[len(place.root) + 1 :]
     hidden: set[str] = set()
     for root, inner in by_root.items():
-        ignore = IgnoreFiles(_read_ignore_files(root, inner), syntax=syntax)
-        hidden.update(f"{root}/{path}" for path in inner if ignore.hides(path))
+        ignore = IgnoreFiles(_read_ignore_files(root, inner.values()), syntax=syntax)
+        hidden.update(path for path, name in inner.items() if ignore.hides(name))
     return frozenset(hidden)
 
 
-def _read_ignore_files(root: str, inner: Sequence[str]) -> dict[str, str]:
+def _read_ignore_files(root: Path, inner: Iterable[str]) -> dict[str, str]:
     folders = {""} | {
         "/".join(parts[:depth]) for path in inner for parts in [path.split("/")] for depth in range(1, len(parts))
     }
@@ -120,6 +107,18 @@ def _read_ignore_files(root: str, inner: Sequence[str]) -> dict[str, str]:
     return texts
 
 
-def _find_trees(paths: Mapping[str, None], searched: Sequence[Path]) -> tuple[str, ...]:
-    roots = {root for path in paths if (root := dag_folder(path))}
-    return tuple(sorted(root for root in roots if any(Path(root).is_relative_to(folder) for folder in searched)))
+def _find_beside(places: Mapping[str, Place]) -> dict[str, Place]:
+    """The rest of the releases, named from the current folder unless all that was asked for is named absolutely."""
+    asked = set(places.values())
+    is_absolute = all(map(os.path.isabs, places))
+    beside = {}
+    for base in sorted({place.base for place in asked}):
+        for file in _list_released(Path(base)):
+            place = Place(base, file.relative_to(base).as_posix())
+            if place not in asked:
+                beside[file.as_posix() if is_absolute else Path(os.path.relpath(file)).as_posix()] = place
+    return beside
+
+
+def _list_released(base: Path) -> Iterator[Path]:
+    return (file for name in ROOTS if (base / name).is_dir() for file in find_files(base / name, PYTHON))

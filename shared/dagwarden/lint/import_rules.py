@@ -10,7 +10,7 @@ from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.lint.graph import MISSING, ImportGraph, Status, build_graph, find_roots
 from dagwarden.lint.imports import Import, When, module_name
 from dagwarden.lint.page import Page, find
-from dagwarden.lint.suppress import allow
+from dagwarden.lint.suppress import NEED_TREE, Suppression, allow, tell_unused
 
 _PATHS = (
     "https://airflow.apache.org/docs/apache-airflow/stable/administration-and-deployment/modules_management.html",
@@ -65,13 +65,32 @@ def check_files(files: Mapping[str, bytes], linted: Collection[str]) -> list[Fin
             the tree nothing can be said.
         linted: the paths to tell of.
     """
-    graph = build_graph(files, roots=find_roots(files))
-    return sort_findings(list(_check_files(graph, [path for path in linted if path in graph.files], None)))
+    return check_part(build_graph(files, roots=find_roots(files)), linted)
 
 
-def check_tree(graph: ImportGraph) -> list[Finding]:
-    """What the files of a whole tree import and it does not have; sorted."""
-    return sort_findings(list(_check_files(graph, graph.files, None)))
+def check_part(graph: ImportGraph, paths: Collection[str]) -> list[Finding]:
+    """What some files of a whole tree import and it does not have; and what the others import from these files, or
+    from beside them in the same package, and do not find there. Sorted.
+
+    That a change took it away cannot be seen from one tree: what others lacked before is told as well.
+    """
+    own = [path for path in paths if path in graph.files]
+    names = frozenset(module_name(path, graph.roots) for path in own)
+    packages = frozenset(name.rpartition(".")[0] for name in names) - {""}
+    others = graph.importers(names | packages) - frozenset(own)
+    return sort_findings([*_check_files(graph, own, None), *_check_beside(others, names, packages, graph)])
+
+
+def _check_beside(
+    paths: Iterable[str], names: frozenset[str], packages: frozenset[str], graph: ImportGraph
+) -> Iterator[Finding]:
+    """What files import from these modules, or from beside them in these packages, and do not find there."""
+    for path in paths:
+        for found in graph.files[path].imports:
+            status = graph.status(found)
+            is_near = found.module in names | packages or found.module.rpartition(".")[0] in packages
+            if status in MISSING and is_near and not _is_itself(path, found, graph):
+                yield from _report(path, found, status, graph, None)
 
 
 def check_change(before: ImportGraph, after: ImportGraph, changed: Iterable[str]) -> list[Finding]:
@@ -155,11 +174,24 @@ def _check_untouched(paths: Iterable[str], change: _Change) -> Iterator[Finding]
 
 def _check_files(after: ImportGraph, paths: Iterable[str], change: _Change | None) -> Iterator[Finding]:
     for path in paths:
-        for found in after.files[path].imports:
+        file, met = after.files[path], set[tuple[int, str]]()
+        for found in file.imports:
             status = after.status(found)
-            if status is not Status.PRESENT and not _is_itself(path, found, after):
-                had = change if change is not None and change.had(found) else None
-                yield from _report(path, found, status, after, had)
+            if status is Status.PRESENT or _is_itself(path, found, after):
+                continue
+            for finding in _report(path, found, status, after, change if change and change.had(found) else None):
+                yield finding
+                if finding.allows:
+                    met |= {(found.line, finding.allows.rule), (found.statement_line, finding.allows.rule)}
+        yield from _find_unused(path, file.allowed, met)
+
+
+def _find_unused(path: str, allowed: Iterable[Suppression], met: Collection[tuple[int, str]]) -> Iterator[Finding]:
+    """Tell of those comments that met nothing: of these rules, one file alone does not show it."""
+    for suppression in allowed:
+        for rule in sorted(NEED_TREE.intersection(suppression.rules)):
+            if (suppression.target, rule) not in met:
+                yield tell_unused(path, suppression, rule)
 
 
 def _is_itself(path: str, found: Import, graph: ImportGraph) -> bool:
@@ -187,8 +219,10 @@ def _report(
     finding = find(page, message, path=path, line=found.line, column=found.column)
     if found.when is not When.IMPORT or not _is_local(graph, found, change, is_gone=is_gone):
         finding = msgspec.structs.replace(finding, severity=Severity.WARNING)
-    reason = found.allowed.get(page.rule)
-    yield finding if reason is None else allow(finding, reason)
+    lines = (found.line, found.statement_line)
+    allowed = (each for each in graph.files[path].allowed if each.target in lines and page.rule in each.rules)
+    suppression = next(allowed, None)
+    yield allow(finding, suppression.reason) if suppression else finding
 
 
 def _is_local(graph: ImportGraph, found: Import, change: _Change | None, *, is_gone: bool) -> bool:

@@ -19,7 +19,7 @@ from dagwarden.lint.import_time import (
     walk_now,
 )
 from dagwarden.lint.libraries import is_library
-from dagwarden.lint.suppress import read_suppressions
+from dagwarden.lint.suppress import NEED_TREE, Suppression, read_suppressions
 
 STAR = "*"
 ROOTS = ("dags", "plugins")
@@ -60,9 +60,9 @@ class Import(msgspec.Struct, frozen=True, gc=False):
     line: int
     column: int
     when: When
+    statement_line: int
+    """Where the statement starts: names in brackets stand on lines of their own."""
     is_relative: bool = False
-    allowed: dict[str, str] = {}
-    """Rule -> the reason why it is suppressed here."""
 
 
 class FileImports(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +74,8 @@ class FileImports(msgspec.Struct, frozen=True, gc=False):
     """What the module's top level binds; None when its text does not tell."""
     mentions: frozenset[str]
     """Every dotted name whose change can change this file: modules, the packages they lie in, names taken from them."""
+    allowed: tuple[Suppression, ...] = ()
+    """The comments that allow, with a reason, what only the whole tree tells."""
 
 
 UNREADABLE = FileImports((), None, frozenset())
@@ -110,11 +112,11 @@ def read_imports(path: str, content: bytes, *, roots: tuple[str, ...] = ROOTS) -
         reader.names.update(node.target.id for node in ast.walk(tree) if isinstance(node, ast.NamedExpr))
     if "global " in text:
         reader.names.update(name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names)
-    imports = tuple(_add_suppressions(reader.imports, text))
     return FileImports(
-        imports=imports,
+        imports=tuple(reader.imports),
         names=None if is_open else frozenset(map(sys.intern, reader.names)),
-        mentions=frozenset(name for each in imports for name in _list_mentions(each)),
+        mentions=frozenset(name for each in reader.imports for name in _list_mentions(each)),
+        allowed=tuple(_read_allowed(text)),
     )
 
 
@@ -134,16 +136,11 @@ def _list_mentions(found: Import) -> Iterator[str]:
         yield sys.intern(f"{found.module}.{found.name}")
 
 
-def _add_suppressions(imports: list[Import], text: str) -> Iterator[Import]:
-    if "dagwarden:" not in text:
-        yield from imports
-        return
-    allowed: dict[int, dict[str, str]] = {}
-    for each in read_suppressions(text.replace("\r\n", "\n").replace("\r", "\n")):
-        if each.reason:
-            allowed.setdefault(each.target, {}).update(dict.fromkeys(each.rules, each.reason))
-    for found in imports:
-        yield msgspec.structs.replace(found, allowed=allowed.get(found.line, {}))
+def _read_allowed(text: str) -> Iterator[Suppression]:
+    if "dagwarden:" in text:
+        for each in read_suppressions(text.replace("\r\n", "\n").replace("\r", "\n")):
+            if each.reason and not NEED_TREE.isdisjoint(each.rules):
+                yield each
 
 
 class _Reader:
@@ -202,9 +199,9 @@ class _Reader:
     def _read_import(self, statement: ast.Import | ast.ImportFrom, when: When) -> None:
         for alias in statement.names:
             if isinstance(statement, ast.Import):
-                self._add(alias.name, "", alias, when, is_relative=False)
+                self._add(alias.name, "", alias, statement, when)
             elif (module := self._resolve(statement)) is not None:
-                self._add(module, alias.name, alias, when, is_relative=statement.level > 0)
+                self._add(module, alias.name, alias, statement, when, is_relative=statement.level > 0)
 
     def _read_calls(self, statement: ast.stmt, when: When) -> None:
         """`importlib.import_module("a.b")` in the statement's own expressions."""
@@ -213,12 +210,21 @@ class _Reader:
                 continue
             for node in walk_now(expression):
                 if isinstance(node, ast.Call) and (module := _read_import_module(node)):
-                    self._add(module, "", node, when, is_relative=False)
+                    self._add(module, "", node, statement, when)
 
-    def _add(self, module: str, name: str, node: ast.alias | ast.Call, when: When, *, is_relative: bool) -> None:
+    def _add(
+        self,
+        module: str,
+        name: str,
+        node: ast.alias | ast.Call,
+        statement: ast.stmt,
+        when: When,
+        *,
+        is_relative: bool = False,
+    ) -> None:
         if is_relative or not is_library(module):
-            place = (node.lineno, node.col_offset + 1)
-            self.imports.append(Import(sys.intern(module), sys.intern(name), *place, when, is_relative))
+            place = (node.lineno, node.col_offset + 1, when, statement.lineno)
+            self.imports.append(Import(sys.intern(module), sys.intern(name), *place, is_relative))
 
     def _resolve(self, statement: ast.ImportFrom) -> str | None:
         """The absolute name of what a `from` names; None when it lies outside the roots."""

@@ -14,7 +14,7 @@ from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
 
 NEED_TREE = frozenset({"import-of-missing-module", "import-of-missing-name"})
-"""Rules that one file alone does not decide: whether a comment that allows one is met, is not known here."""
+"""Rules that one file alone does not decide: those who decide them tell whether a comment that allows one is met."""
 
 _COMMENT = re.compile(r"#\s*dagwarden:\s*allow\b(?P<rules>[^#]*?)(?:\s--\s*(?P<reason>.*))?$")
 _MARK = "dagwarden:"
@@ -58,6 +58,11 @@ def allow(finding: Finding, reason: str) -> Finding:
         column=finding.column,
     )
     return msgspec.structs.replace(note, allows=finding, reason=reason)
+
+
+def tell_unused(path: str, suppression: Suppression, rule: str) -> Finding:
+    """The finding on a comment that allows what is not found there."""
+    return find(file_rules.UNUSED_SUPPRESSION, f"`{rule}` finds nothing here", path=path, line=suppression.line)
 
 
 def read_suppressions(text: str) -> Iterator[Suppression]:
@@ -104,5 +109,4 @@ def _judge(path: str, suppression: Suppression, findings: list[Finding], known: 
         elif rule not in NEED_TREE and not any(
             finding.rule == rule and _is_met(finding, suppression) for finding in findings
         ):
-            said = f"`{rule}` finds nothing here"
-            yield find(file_rules.UNUSED_SUPPRESSION, said, path=path, line=suppression.line)
+            yield tell_unused(path, suppression, rule)

@@ -213,7 +213,7 @@ def test_changing_a_graph_equals_building_it() -> None:
 
 def test_a_deleted_folder_is_no_package_any_more() -> None:
     graph = make_graph(TREE).replace({}, ["dags/team/steps.py"])
-    assert graph.status(Import("team", "", 1, 1, When.IMPORT)) is Status.FOREIGN
+    assert graph.status(Import("team", "", 1, 1, When.IMPORT, 1)) is Status.FOREIGN
 
 
 def test_both_roots_offer_a_module_of_one_name() -> None:

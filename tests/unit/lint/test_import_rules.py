@@ -6,7 +6,7 @@ import pytest
 
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.graph import ImportGraph, build_graph
-from dagwarden.lint.import_rules import IMPORT_RULES, check_change, check_files, check_tree
+from dagwarden.lint.import_rules import IMPORT_RULES, check_change, check_files, check_part
 from dagwarden.lint.lint import lint_file, load_catalogue
 from dagwarden.lint.suppress import NEED_TREE
 
@@ -22,7 +22,7 @@ def make_graph(tree: dict[str, str]) -> ImportGraph:
 
 
 def check(text: str, path: str = "dags/etl.py") -> list[Finding]:
-    return check_tree(make_graph({**HELPERS, path: text}))
+    return check_part(make_graph({**HELPERS, path: text}), [path])
 
 
 def change(before: dict[str, str], after: dict[str, str]) -> list[Finding]:
@@ -80,7 +80,7 @@ def test_what_is_there_guarded_or_foreign_is_silent(text: str) -> None:
 
 def test_the_name_of_a_library_unknown_to_us_is_a_warning_where_nothing_proves_it_local() -> None:
     tree = {"dags/acme/sync.py": "from acme.client import Client\n", "dags/other.py": "import json\n"}
-    assert [found.severity for found in check_tree(make_graph(tree))] == [Severity.WARNING]
+    assert [found.severity for found in check_part(make_graph(tree), tree)] == [Severity.WARNING]
 
 
 def test_a_file_that_imports_its_own_name_means_a_library() -> None:
@@ -183,3 +183,46 @@ def test_of_a_checkout_only_the_files_asked_for_are_told() -> None:
     tree = {"etl/dags/common/gcp.py": b"x = 1\n", "etl/dags/a.py": b"from common.gcp import x, y\n"}
     tree["etl/dags/b.py"] = tree["etl/dags/a.py"]
     assert [found.path for found in check_files(tree, ["etl/dags/b.py", "etl/README.md"])] == ["etl/dags/b.py"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from common.built import (  # dagwarden: allow import-of-missing-module -- made by the image\n    x,\n)\n",
+        "# dagwarden: allow import-of-missing-module -- made by the image\nfrom common.built import (\n    x,\n)\n",
+        "from common.built import (\n    x,  # dagwarden: allow import-of-missing-module -- made by the image\n)\n",
+    ],
+)
+def test_names_in_brackets_are_allowed_on_their_line_or_the_statements(text: str) -> None:
+    assert [found.rule for found in check(text)] == ["suppressed"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from common.gcp import bucket  # dagwarden: allow import-of-missing-name -- made by the image\n",
+        "import requests  # dagwarden: allow import-of-missing-module -- a library\n",
+        "x = 1  # dagwarden: allow import-of-missing-module -- no import at all\n",
+        "from common.gcp import pail  # dagwarden: allow import-of-missing-module -- the other rule\n",
+    ],
+)
+def test_a_comment_that_allows_no_import_is_a_finding(text: str) -> None:
+    assert "unused-suppression" in [found.rule for found in check(text)]
+    before, after = dict(HELPERS), {**HELPERS, "dags/etl.py": text}
+    assert "unused-suppression" in [found.rule for found in change(before, after)]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("from common.gcp import pail\n", True),
+        ("from common import gpc\n", True),
+        ("import common.gpc\n", True),
+        ("from common.gcp import bucket\n", False),
+        ("from billing.rates import nothing\n", False),
+    ],
+)
+def test_of_other_files_is_told_what_they_import_from_these_or_from_beside_them(text: str, is_told: bool) -> None:
+    tree = {**HELPERS, "dags/billing/rates.py": "RATE = 1\n", "dags/else.py": text}
+    found = check_part(make_graph(tree), ["dags/common/gcp.py"])
+    assert [each.path for each in found] == ["dags/else.py"] * is_told

@@ -92,6 +92,7 @@ def test_entries_of_mended_and_deleted_files_are_told(repository: Path, capsys: 
         (["--policy", "nowhere.yaml"], "No such file"),
         (["--rules", "nowhere"], "holds no rule"),
         (["--airflow", "3"], "'3' is no Airflow version"),
+        (["--root", "dags"], "dags: holds neither dags nor plugins"),
         (["--format", "xml"], "Invalid value for '--format'"),
     ],
 )
@@ -203,13 +204,91 @@ def test_only_files_airflow_looks_at_are_linted_on_demand(repository: Path, caps
     assert run(["lint", "dags", "--dags-only"]) == 0
 
 
-def test_imports_that_hang_are_told_of_a_whole_folder(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (repository / "dags" / "common").mkdir()
-    (repository / "dags" / "common" / "gcp.py").write_text("def bucket():\n    return 1\n")
-    (repository / "dags" / "a.py").write_text("from common.gcp import bucket\nfrom common.gpc import other\n")
-    assert run(["lint", "dags"]) == 1
-    assert "dags/a.py:2:24: error: `common.gpc` is imported" in told(capsys)
-    assert run(["lint", "dags/a.py"]) == 0
+# ---- parts of a release ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def release(repository: Path) -> Path:
+    """A DAG that uses a helper of plugins/, and one that does not."""
+    for path, text in {
+        "dags/common/gcp.py": "def bucket():\n    return 1\n",
+        "plugins/ours/slack.py": "def tell():\n    return 1\n\n\ndef shout():\n    return 1\n",
+        "plugins/ours/alarm.py": "from ours.slack import shout\n",
+        "dags/a.py": "from common.gcp import bucket\nfrom ours.slack import tell\n",
+        "dags/b.py": "X = 1\n",
+    }.items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_text(text)
+    return repository
+
+
+@pytest.mark.parametrize(
+    ("folder", "paths"),
+    [(".", ["dags"]), (".", ["."]), (".", ["dags/c.py"]), ("dags", ["c.py"]), ("dags/common", ["../c.py"])],
+)
+def test_imports_that_hang_are_told_of_a_folder_and_of_one_file(
+    folder: str, paths: list[str], release: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (release / "dags" / "c.py").write_text("from common.gcp import bucket\nfrom ours.slakc import tell\n")
+    monkeypatch.chdir(release / folder)
+    assert run(["lint", *paths]) == 1
+    out = told(capsys)
+    assert "c.py:2:24: error: `ours.slakc` is imported, but the release has no module `ours.slakc`" in out
+    assert out.count("error") == 2
+
+
+def test_files_elsewhere_that_a_helper_leaves_hanging_are_told(
+    release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (release / "plugins" / "ours" / "slack.py").write_text("def shout():\n    return 1\n")
+    assert run(["lint", "plugins/ours/slack.py"]) == 1
+    out = told(capsys)
+    assert "dags/a.py:2:24: error: `tell` is imported from `ours.slack`" in out
+    assert "    2 | from ours.slack import tell\n" in out
+    assert run(["lint", "dags/b.py"]) == 0, "a file that has no part in it is not to blame"
+
+
+def test_each_release_of_a_checkout_is_whole_by_itself(release: Path) -> None:
+    for name, text in {
+        "other/dags/common/aws.py": "Y = 1\n",
+        "other/dags/c.py": "from common.gcp import bucket\n",
+    }.items():
+        (release / name).parent.mkdir(parents=True, exist_ok=True)
+        (release / name).write_text(text)
+    (release / "other" / "dags" / "d.py").write_text("from common.aws import Y\n")
+    assert run(["lint", "dags"]) == 0
+    assert run(["lint", "."]) == 1
+
+
+def test_nothing_above_the_checkout_is_taken_for_the_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "dags" / "project"
+    (checkout / ".git").mkdir(parents=True)
+    (checkout / "common").mkdir()
+    (checkout / "common" / "gcp.py").write_text("X = 1\n")
+    (checkout / "a.py").write_text("from project.common.gcp import X\nfrom project.common.gpc import Y\n")
+    monkeypatch.chdir(checkout)
+    assert run(["lint", "a.py"]) == 0
+    assert run(["lint", "a.py", "--root", str(tmp_path)]) == 1
+
+
+def test_compiled_modules_of_the_release_are_there(release: Path) -> None:
+    (release / "dags" / "common" / "fast.cpython-311-x86_64-linux-gnu.so").write_bytes(b"\x7fELF")
+    (release / "dags" / "c.py").write_text("from common.fast import go\nfrom common.gcp import bucket\n")
+    assert run(["lint", "dags/c.py"]) == 0
+
+
+def test_a_helper_that_nobody_could_read_is_no_missing_module(release: Path) -> None:
+    (release / "dags" / "common" / "big.py").write_bytes(b"x = 1\n" * 400_000)
+    (release / "dags" / "c.py").write_text("from common.big import x, y\n")
+    assert run(["lint", "dags/c.py", "--timeout", "0.1"]) == 0
+
+
+def test_the_baseline_of_a_file_beside_is_left_alone(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (release / "dags" / "a.py").write_text(f"from ours.slack import say\n{SECRET}")
+    run(["lint", ".", "--baseline", "old.json", "--write-baseline"])
+    told(capsys)
+    assert run(["lint", "plugins/ours/slack.py", "--baseline", "old.json"]) == 0
+    assert told(capsys) == "1 in the baseline in 2 files\n"
 
 
 # ---- hostile files -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,6 @@ import msgspec
 from dagwarden.cli.linting.workers import Watch
 from dagwarden.lint.airflow_ignore import might_hold_dag
 from dagwarden.lint.catalogue import Catalogue
-from dagwarden.lint.discover import dag_folder, release_path
 from dagwarden.lint.file_rules import NO_ANSWER
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.fix import Fixed, fix_file
@@ -19,6 +18,7 @@ from dagwarden.lint.imports import FileImports, read_imports
 from dagwarden.lint.lint import lint_files
 from dagwarden.lint.located import Located, locate_findings
 from dagwarden.lint.page import find
+from dagwarden.lint.places import Place
 from dagwarden.names import ReleasePath
 
 
@@ -29,8 +29,8 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
     python: tuple[int, int] = (3, 11)
     airflow: tuple[int, int] = (3, 3)
     opted_in: frozenset[str] = frozenset()
-    trees: tuple[str, ...] = ()
-    """The folders whose imports are told too: they are whole."""
+    places: Mapping[str, Place] = {}
+    """Where they would be released, those that would: their imports are told too."""
 
     def lint(self, paths: Sequence[str], watch: Watch) -> list[Linted]:
         """The findings of each of these files."""
@@ -54,14 +54,23 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
         watch(path)
         if content is None:
             return give_up(path, "it cannot be opened")
-        told = [*findings, *_check_path(path, content)]
-        root = dag_folder(path)
+        place = self.places.get(path)
+        told = [*findings, *(_check_path(path, place, content) if place else ())]
         return Linted(
             path=path,
             found=tuple(locate_findings(content, told, self.catalogue.pages)),
             might_hold_dag=might_hold_dag(content, airflow=self.airflow),
-            imports=read_imports(path, content, roots=self.trees) if root in self.trees else None,
+            imports=read_imports(place.path, content) if place else None,
         )
+
+    def read_imports(self, paths: Sequence[str], watch: Watch) -> list[tuple[str, FileImports | None]]:
+        """What each of these files imports; None of one that is no Python text."""
+        read: list[tuple[str, FileImports | None]] = []
+        for path in paths:
+            watch(path)
+            content = _read(path) if path.endswith(".py") else None
+            read.append((path, read_imports(self.places[path].path, content) if content is not None else None))
+        return read
 
     def fix(self, paths: Sequence[str], watch: Watch) -> list[tuple[str, Fixed]]:
         """Each of these files as it should be written; nothing is written yet."""
@@ -91,10 +100,9 @@ def give_up(path: str, reason: str) -> Linted:
     return Linted(path=path, found=tuple(locate_findings(b"", [finding], {})))
 
 
-def _check_path(path: str, content: bytes) -> list[Finding]:
+def _check_path(path: str, place: Place, content: bytes) -> list[Finding]:
     """What is said of the name under which the file would be released."""
-    released = release_path(path)
-    found = check_paths({ReleasePath(released): content}) if released else ()
+    found = check_paths({ReleasePath(place.path): content})
     return [msgspec.structs.replace(finding, path=path) for finding in found]
 
 

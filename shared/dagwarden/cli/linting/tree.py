@@ -1,0 +1,53 @@
+"""Holds what the linted files import against the whole release they are a part of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from dagwarden.cli.linting.task import Linted
+from dagwarden.lint.discover import Found
+from dagwarden.lint.finding import Finding
+from dagwarden.lint.graph import ImportGraph
+from dagwarden.lint.import_rules import check_part
+from dagwarden.lint.imports import UNREADABLE, FileImports
+from dagwarden.lint.located import locate_findings
+from dagwarden.lint.page import Page
+
+
+def find_hanging(
+    found: Found, imports: Mapping[str, FileImports], beside: Mapping[str, FileImports | None]
+) -> dict[str, list[Finding]]:
+    """What the releases do not have and their files import, by the path of the file.
+
+    Args:
+        imports: of the files that are linted, as far as they could be read.
+        beside: of the other files of their releases.
+    """
+    hanging: dict[str, list[Finding]] = {}
+    for base in sorted({place.base for place in found.places.values()}):
+        asked = {place.path: path for path, place in found.places.items() if place.base == base}
+        others = {place.path: path for path, place in found.beside.items() if place.base == base}
+        names = {**others, **asked}
+        read = {**beside, **{path: imports.get(path, UNREADABLE) for path in asked.values()}}
+        graph = ImportGraph({}, {}, {}, frozenset()).replace({place: read[path] for place, path in names.items()})
+        for finding in check_part(graph, asked):
+            path = names[finding.path]
+            hanging.setdefault(path, []).append(msgspec.structs.replace(finding, path=path))
+    return hanging
+
+
+def add_to(
+    linted: Mapping[str, Linted], hanging: Mapping[str, list[Finding]], pages: Mapping[str, Page]
+) -> dict[str, Linted]:
+    """All files, with these findings among the others; files that were not linted are there for these alone."""
+    changed = dict(linted)
+    for path, findings in hanging.items():
+        known = linted.get(path, Linted(path=path, found=()))
+        told = [*(located.finding for located in known.found), *findings]
+        told.sort(key=lambda finding: (finding.line, finding.column, finding.rule))
+        located = locate_findings(Path(path).read_bytes(), told, pages)
+        changed[path] = msgspec.structs.replace(known, found=tuple(located))
+    return changed
