@@ -168,5 +168,11 @@ AGENTS = (
     AgentPlan(Component.WEBSERVER, "webserver-1"),
 )
 
-DELIVERY = {"minBackoffS": 0.1, "maxBackoffS": 2.0, "maxAttempts": 30}
-"""Quicker than the real 10-600 s, so that one sees a retry happen."""
+DELIVERY = {"minBackoffS": 10 / 60, "maxBackoffS": 600 / 60, "maxAttempts": 100}
+"""The real 10-600 s with a minute in each second, and as many attempts as Pub/Sub grants.
+
+So an event outlives a quarter of an hour without a store here, and 15 hours on Google Cloud, before it is a dead letter,
+and is taken at most 10 s (there: 10 minutes) after the store is back.
+
+Source: cloud.google.com/eventarc/docs/retry-events; cloud.google.com/pubsub/docs/handling-failures, 5 to 100 attempts.
+"""
