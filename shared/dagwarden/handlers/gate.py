@@ -24,6 +24,7 @@ from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.head_imports import HeadImports
 from dagwarden.handlers.judge import Judgement, changes_python, judge
 from dagwarden.handlers.offer import Offer, offered_push_id, read_offer
+from dagwarden.handlers.offer_lint import OfferLinter
 from dagwarden.handlers.stages import Stages
 from dagwarden.handlers.turns import Turns
 from dagwarden.ledger.commit import Committed, Draft, commit
@@ -32,9 +33,7 @@ from dagwarden.ledger.release import Release
 from dagwarden.ledger.rollback import read_files
 from dagwarden.ledger.snapshot import Proof, adopt_newest, is_due, write_snapshot
 from dagwarden.ledger.state import LedgerState
-from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
-from dagwarden.lint.lint import lint_files
 from dagwarden.names import (
     Digest,
     EnvironmentName,
@@ -73,6 +72,7 @@ class Gate:
     ) -> None:
         self._cloud = cloud
         self._ledger = Ledger(cloud)
+        self._linter = OfferLinter(cloud, now=now)
         self._imports = HeadImports(self._ledger)
         self._audit = AuditWriter(cloud, now=now)
         self._turns = Turns()
@@ -126,7 +126,8 @@ class Gate:
         except NotFound:
             return None
         with stages.time("lint"):
-            findings = [*policy_findings, *offer.findings, *_lint(offer)]
+            contents = {path: file.content for path, file in offer.files.items()}
+            findings = [*policy_findings, *offer.findings, *self._linter.lint(offer.environment, contents, policy)]
         return self._decide(offer, policy, findings, stages)
 
     def _decide(self, offer: Offer, policy: Policy | None, findings: list[Finding], stages: Stages) -> Verdict:
@@ -311,11 +312,6 @@ class Gate:
             return self._ledger.state(offer.environment, number)
         except NotFound:
             return None
-
-
-def _lint(offer: Offer) -> list[Finding]:
-    contents = {path: file.content for path, file in offer.files.items()}
-    return lint_files(contents, load_catalogue())
 
 
 def _unpack_limits(policy: Policy | None) -> UnpackLimits:
