@@ -21,7 +21,6 @@ PROVIDERS = {**packages_distributions(), "airflow": ["apache-airflow"]}
 THROUGH = {
     "requests": "google-auth and the storage client speak through it, and its exceptions escape them",
     "grpcio": "google-cloud-pubsub's transport, which the local Pub/Sub serves",
-    "croniter": "what Airflow reads cron expressions with: the rules must agree with it",
     "google-crc32c": "the checksum that google-cloud-storage sends",
 }
 """Packages the product imports that come with a direct dependency, whose interface they are part of."""
