@@ -171,8 +171,8 @@ AGENTS = (
 DELIVERY = {"minBackoffS": 10 / 60, "maxBackoffS": 600 / 60, "maxAttempts": 100}
 """The real 10-600 s with a minute in each second, and as many attempts as Pub/Sub grants.
 
-So an event outlives a quarter of an hour without a store here, and 15 hours on Google Cloud, before it is a dead letter,
-and is taken at most 10 s (there: 10 minutes) after the store is back.
+So an event outlives a quarter of an hour without a store here, and 16 hours on Google Cloud, before it is a dead
+letter, and is taken at most 10 s (there: 10 minutes) after the store is back.
 
 Source: cloud.google.com/eventarc/docs/retry-events; cloud.google.com/pubsub/docs/handling-failures, 5 to 100 attempts.
 """
