@@ -24,6 +24,7 @@ KeyPath = tuple[str | int, ...]
 """Where a value stands in a document: `("pushers", 0, "paths")`."""
 
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 
 _QUOTES = frozenset({"'", '"', "|", ">"})
 
@@ -208,6 +209,15 @@ class _Reader(msgspec.Struct):
             return self.fail(node, path, f"a whole number {bounds}")
         return number
 
+    def read_number(self, node: yaml.Node, kind: msgspec.inspect.FloatType, path: KeyPath) -> Any:
+        if not isinstance(node, yaml.ScalarNode) or node.style in _QUOTES or not _NUMBER.fullmatch(node.value):
+            return self.fail(node, path, "a number")
+        number = float(node.value)
+        if (kind.ge is not None and number < kind.ge) or (kind.le is not None and number > kind.le):
+            bounds = f"at least {kind.ge:g}" if kind.le is None else f"from {kind.ge:g} to {kind.le:g}"
+            return self.fail(node, path, f"a number {bounds}")
+        return number
+
     def read_bool(self, node: yaml.Node, _kind: msgspec.inspect.BoolType, path: KeyPath) -> Any:
         if not isinstance(node, yaml.ScalarNode) or node.style in _QUOTES or node.value not in {"true", "false"}:
             return self.fail(node, path, "`true` or `false`")
@@ -236,6 +246,7 @@ _READERS: dict[type[msgspec.inspect.Type], Callable[..., Any]] = {
     msgspec.inspect.EnumType: _Reader.read_enum,
     msgspec.inspect.StrType: _Reader.read_text,
     msgspec.inspect.IntType: _Reader.read_integer,
+    msgspec.inspect.FloatType: _Reader.read_number,
     msgspec.inspect.BoolType: _Reader.read_bool,
     msgspec.inspect.AnyType: _Reader.read_anything,
 }

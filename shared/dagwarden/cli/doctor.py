@@ -11,7 +11,8 @@ from dagwarden.cli.options import JsonOption, read_settings
 from dagwarden.cli.output import print_json, print_line, print_table
 from dagwarden.errors import DagwardenError
 from dagwarden.validate.engine import Validator
-from dagwarden.validate.sandbox.layers import DEFAULT_GUARANTEES, find_missing
+from dagwarden.validate.guarantees import DEFAULT_GUARANTEES
+from dagwarden.validate.sandbox.layers import find_missing
 from dagwarden.validate.sandbox.probe import LayerReport
 
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from dagwarden.documents import Document
 from dagwarden.names import Digest
+from dagwarden.validate.guarantees import DEFAULT_GUARANTEES, Guarantee
 
 Glob = Annotated[str, Meta(min_length=1)]
 Bytes = Annotated[int, Meta(ge=1, description="bytes")]
@@ -64,6 +65,21 @@ class Lint(Section, frozen=True, kw_only=True):
     ] = ""
 
 
+class Validation(Section, frozen=True, kw_only=True):
+    """How the imports of DAG files are bounded, and what must hold around them."""
+
+    import_timeout_s: Annotated[float, Meta(ge=0.1, le=600, description="seconds one import may take")] = 30.0
+    memory_bytes: Annotated[int, Meta(ge=67_108_864, description="bytes one import may take, beyond Airflow's")] = (
+        536_870_912
+    )
+    slow_import_s: Annotated[float, Meta(ge=0.01, description="seconds from which an import is called slow")] = 2.0
+    heavy_import_s: Annotated[float, Meta(ge=0.01, description="seconds from which one module is called heavy")] = 0.5
+    required: Annotated[
+        tuple[Guarantee, ...],
+        Meta(description="what the sandbox must give; nothing is imported on a host that cannot: `dagwarden doctor`"),
+    ] = DEFAULT_GUARANTEES
+
+
 class Pusher(Section, frozen=True, kw_only=True):
     """Who may do what to which paths, from which source and ref. What no entry covers is refused."""
 
@@ -115,6 +131,7 @@ class PolicyFile(Section, frozen=True, kw_only=True):
     kind: Literal["Policy"]
     enforcement: Enforcement = Enforcement()
     lint: Lint = Lint()
+    validate: Validation = Validation()
     pushers: tuple[Pusher, ...] = ()
     raw_drops: RawDrops = RawDrops()
     drift: Drift = Drift()

@@ -88,6 +88,7 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
         model=found.model,
         failures=tuple(found.failures),
         patched=find(found.classes),
+        reads=watch.reads(),
         seconds=found.seconds,
         peak_memory_bytes=measure(),
     )

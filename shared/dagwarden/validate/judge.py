@@ -51,6 +51,7 @@ def judge(outcome: Outcome, root: Path, settings: ValidateSettings, source: byte
         path=outcome.path,
         model=model,
         findings=tuple(sort_findings([*found, *told])),
+        reads=outcome.report.reads,
         seconds=outcome.seconds,
         peak_memory_bytes=outcome.peak_memory_bytes,
     )

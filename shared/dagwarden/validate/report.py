@@ -8,8 +8,8 @@ import msgspec
 
 from dagwarden.lint.finding import Finding
 from dagwarden.names import ReleasePath
+from dagwarden.validate.guarantees import DEFAULT_GUARANTEES, Guarantee
 from dagwarden.validate.model import DagModel, FileModel
-from dagwarden.validate.sandbox.layers import DEFAULT_GUARANTEES, Guarantee
 from dagwarden.validate.sandbox.probe import LayerReport
 
 MIB = 1 << 20
@@ -18,6 +18,8 @@ MIB = 1 << 20
 class ValidateSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How much an import may take, and what must hold around it."""
 
+    airflow: tuple[int, int] = (3, 3)
+    """Of the environment, major and minor: how it searches for DAG files."""
     import_timeout_s: float = 30.0
     memory_bytes: int = 512 * MIB
     """Beyond what the warm parent has mapped."""
@@ -80,6 +82,8 @@ class ChildReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     failures: tuple[Failure, ...] = ()
     patched: tuple[str, ...] = ()
     """Airflow's or the validator's own functions and classes that are not what they were before the import."""
+    reads: tuple[str, ...] | None = None
+    """Files of the tree that were opened, and with a slash at the end folders that were listed; None: too many."""
     unconfined: str = ""
     """Why a layer of the sandbox could not be raised; then nothing was imported."""
     seconds: float = 0.0
@@ -148,6 +152,9 @@ class FileReport(msgspec.Struct, frozen=True, kw_only=True):
     model: FileModel | None = None
     """What the file defines; None where that is not known, and for a plugin."""
     findings: tuple[Finding, ...]
+    reads: tuple[str, ...] | None = None
+    """Paths in the release that the import opened, and with a slash at the end folders that it listed; None where that
+    is not known."""
     seconds: float = 0.0
     """From fork to end, as the parent measured it."""
     peak_memory_bytes: int = 0

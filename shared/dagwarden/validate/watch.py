@@ -22,6 +22,7 @@ from dagwarden.validate.report import Deed, DeedKind
 
 MAX_DEEDS = 200
 MAX_SUBJECT_CHARS = 200
+MAX_READS = 2000
 
 Tell = Callable[[Deed], None]
 
@@ -90,6 +91,7 @@ EVENTS: dict[str, Watched] = {
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+IMPORT_SEARCH = "<frozen importlib._bootstrap_external>"
 STANDARD_LIBRARY = (sysconfig.get_path("stdlib") + "/", "<frozen ")
 PACKAGES = "/site-packages/"
 OURS = f"{Path(__file__).parent}/"
@@ -119,6 +121,7 @@ class Watch:
         self._readable = tuple(f"{path}" for path in readable)
         self._tell = tell
         self._told: set[tuple[str, str, str, int]] = set()
+        self._reads: set[str] = set()
         self._get_frame = sys._getframe  # noqa: SLF001 (the one way to know who called)
         self.is_on = False
 
@@ -133,6 +136,12 @@ class Watch:
                 see(event, watched, arguments)
 
         sys.addaudithook(hook)
+
+    def reads(self) -> tuple[str, ...] | None:
+        """Files of the tree that were opened, and with a slash at the end folders that were listed, whoever did it;
+        from the tree's root, sorted. None: more than are kept.
+        """
+        return tuple(sorted(self._reads)) if len(self._reads) <= MAX_READS else None
 
     def tell(self, kind: DeedKind, subject: str, *, reach: str = "any", seconds: float = 0.0) -> None:
         """The deed is told where code of the tree led to it and it is new."""
@@ -167,13 +176,21 @@ class Watch:
     def _judge_path(self, event: str, arguments: tuple[Any, ...], subject: str) -> tuple[DeedKind, str] | None:
         if type(arguments[0]) is int:
             return None
-        path = os.path.abspath(subject)  # noqa: PTH100 (Path.resolve would ask the file system)
-        is_reading = event in ("os.listdir", "os.scandir") or (event == "open" and not arguments[2] & WRITING)
-        if is_reading:
+        is_listing = event in ("os.listdir", "os.scandir")
+        path = os.path.abspath("." if arguments[0] is None else subject)  # noqa: PTH100 (resolve asks the file system)
+        if is_listing or (event == "open" and not arguments[2] & WRITING):
+            self._note_read(f"{path}/" if is_listing else path, is_listing=is_listing)
             return None if path.startswith(self._readable) else (DeedKind.READ_OUTSIDE, "own")
         if path == os.devnull:
             return None
         return (DeedKind.WRITE if path.startswith(self._scratch) else DeedKind.WRITE_OUTSIDE), "any"
+
+    def _note_read(self, path: str, *, is_listing: bool) -> None:
+        """What Python lists to find a module is left out: which modules a file imports is seen by what it opens."""
+        if not path.startswith(self._tree) or len(self._reads) > MAX_READS:
+            return
+        if not is_listing or self._get_frame(4).f_code.co_filename != IMPORT_SEARCH:
+            self._reads.add(path.removeprefix(self._tree))
 
     def _find_place(self) -> Place | None:
         """The innermost frame of the tree; None where there is none, or an import stands between."""

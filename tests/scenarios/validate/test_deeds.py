@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ MODULES = {
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, FileReport]]:
+def reports(validator: Validator, tmp_path_factory: pytest.TempPathFactory) -> dict[str, FileReport]:
     dags = tmp_path_factory.mktemp("tree") / "dags"
     dags.mkdir()
     for name, (source, *_) in CASES.items():
@@ -53,9 +52,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, File
     for name, source in MODULES.items():
         (dags / name).write_text(source)
     files = [ReleasePath(f"dags/{name}.py") for name in (*CASES, "tidy")]
-    with Validator() as validator:
-        found = validator.validate_files(dags.parent, files, SETTINGS)
-        yield {Path(report.path).stem: report for report in found}
+    found = validator.validate_files(dags.parent, files, SETTINGS)
+    return {Path(report.path).stem: report for report in found}
 
 
 @pytest.mark.parametrize("case", CASES)

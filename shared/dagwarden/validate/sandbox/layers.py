@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import os
 import resource
 from collections.abc import Callable, Collection, Sequence
@@ -10,19 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from dagwarden.validate.guarantees import Guarantee
 from dagwarden.validate.sandbox import landlock, limits, namespaces, process, system_calls
-
-
-class Guarantee(enum.StrEnum):
-    """What must hold while a stranger's code runs."""
-
-    NO_NETWORK = "no-network"
-    NO_PROCESSES = "no-processes"
-    NO_SIGNALS = "no-signals"
-    NO_PRIVILEGES = "no-privileges"
-    NO_SECRETS = "no-secrets"
-    NO_WRITES = "no-writes"
-    BOUNDED = "bounded"
 
 
 class Confinement(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +105,6 @@ LAYERS: tuple[Layer, ...] = (
 """In the order in which they are raised: each leaves the next what it needs. One layer is enough for a guarantee."""
 
 HINTS = {guarantee: "; or ".join(layer.hint for layer in LAYERS if guarantee in layer.gives) for guarantee in Guarantee}
-DEFAULT_GUARANTEES = tuple(Guarantee)
 
 
 def confine(confinement: Confinement) -> None:
