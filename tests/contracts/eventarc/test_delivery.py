@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,18 @@ def test_a_delivery_answered_with_500_is_tried_again_until_it_is_taken(
     assert len({each.headers["ce-id"] for each in received}) == 1
     assert len({each.headers["traceparent"].split("-")[1] for each in received}) == 1
     assert len({each.body for each in received}) == 1
+
+
+def test_failing_deliveries_come_further_and_further_apart_up_to_a_limit(
+    provisioner: Provisioner, bucket: storage.Bucket, destination: Destination
+) -> None:
+    destination.statuses = [500] * 4
+    provisioner.trigger("gate", FINALIZED, destination.url, attributes={"bucket": bucket.name}, delivery=FAST)
+    bucket.blob("a").upload_from_string(b"a")
+    times_s = [each.at_s for each in destination.await_count(5)]
+    waits_s = [after - before for before, after in itertools.pairwise(times_s)]
+    least_s = [FAST.min_backoff_s, FAST.min_backoff_s * 2, FAST.max_backoff_s, FAST.max_backoff_s]
+    assert all(wait_s >= least * 0.9 for wait_s, least in zip(waits_s, least_s, strict=True)), waits_s
 
 
 def test_what_is_never_taken_lies_in_the_dead_letter_topic(
