@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dagwarden.audit.entry import AuditOutcome, Kind
 from dagwarden.cli import main as command_line
-from dagwarden.cli.rules import render_page
+from dagwarden.cli.rules import rate_page, render_page
+from dagwarden.lint.page import Page
 from dagwarden.policy.rules import list_pages
 from dagwarden.policy.schema import SCHEMAS, render_schema
 from dagwarden.settings import PREFIX, SETTINGS
@@ -62,10 +65,7 @@ def exit_codes() -> str:
 
 def rules() -> str:
     """Every rule in a table."""
-    rows = (
-        (f"[{page.code}](#{page.rule}-{page.code.lower()})", f"`{page.rule}`", page.severity, _one_line(page.what))
-        for page in list_pages()
-    )
+    rows = ((_link(page, page.code), f"`{page.rule}`", rate_page(page), _one_line(page.what)) for page in list_pages())
     return make_table(("code", "rule", "severity", "what it finds"), rows)
 
 
@@ -105,12 +105,24 @@ def accounts() -> str:
     return make_table(("account", "may"), ((f"`{name}`", _grants(name)) for name in names))
 
 
+def practices() -> str:
+    """The practices of tests/rules/practices.yml, and the rules that hold a push to each."""
+    table = yaml.safe_load((ROOT / "tests" / "rules" / "practices.yml").read_text())
+    pages = {page.rule: page for page in list_pages()}
+    rows = (
+        (key, row["practice"], row["from"], ", ".join(_link(pages[rule], f"`{rule}`") for rule in row["rules"]))
+        for key, row in table.items()
+    )
+    return make_table(("", "recommended is that", "seen in the", "rules"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "verbs": verbs,
     "help-pages": help_pages,
     "exit-codes": exit_codes,
     "rules": rules,
+    "practices": practices,
     "rule-pages": rule_pages,
     "audit-kinds": audit_kinds,
     "audit-outcomes": audit_outcomes,
@@ -137,6 +149,10 @@ def main() -> None:
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
             sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+def _link(page: Page, text: str) -> str:
+    return f"[{text}](#{page.rule}-{page.code.lower()})"
 
 
 def _help_of(command: Any, name: str, depth: int) -> str:

@@ -25,7 +25,7 @@ def rules(
     elif as_json:
         print_json(list_pages())
     else:
-        rows = [(page.code, page.rule, page.severity, " ".join(page.what.split())) for page in list_pages()]
+        rows = [(page.code, page.rule, rate_page(page), " ".join(page.what.split())) for page in list_pages()]
         print_table(("code", "rule", "severity", "what it finds"), rows)
 
 
@@ -41,11 +41,16 @@ def find_page(word: str) -> Page:
     return pages[word]
 
 
+def rate_page(page: Page) -> str:
+    """How a rule is rated by default, in a word or two."""
+    return f"{page.severity}, opt-in" if page.opt_in else str(page.severity)
+
+
 def render_page(page: Page) -> str:
     """The page of a rule as Markdown, under the headings that every page has."""
     said = [page.severity, page.category, f"since {page.since}"]
     said += [f"for Airflow {page.airflow[0]}.{page.airflow[1]} and later"] if page.airflow > (0, 0) else []
-    said += ["silent unless asked for"] if page.opt_in else []
+    said += ["opt-in: silent unless the policy gives it a level"] if page.opt_in else []
     head = f"# {page.rule} ({page.code})\n\n{', '.join(said)}\n"
     sections = (
         ("What it does", page.what),

@@ -152,6 +152,19 @@ def test_a_policy_rates_and_brings_its_rules(repository: Path, capsys: pytest.Ca
     assert "variable-get-at-import" not in findings
 
 
+def test_rules_that_are_opt_in_speak_when_a_policy_gives_them_a_level(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "dags" / "a.py").write_text(
+        'import b\nb.BashOperator(task_id="a", bash_command=f"load.sh {b.path}")\n'
+    )
+    (repository / "policy.yaml").write_text(f"{POLICY}enforcement: {{rules: {{formatted-bash-command: enforce}}}}\n")
+    assert run(["lint", "dags"]) == 0
+    assert "formatted-bash-command" not in told(capsys)
+    assert run(["lint", "dags", "--policy", "policy.yaml"]) == 1
+    assert "error: this command is put together" in told(capsys)
+
+
 def test_ast_grep_finds_the_same_by_the_sgconfig(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (repository / "own").mkdir()
     (repository / "own" / "no-swap.yml").write_text(OWN)
