@@ -8,6 +8,7 @@ import typer
 
 from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import print_json, print_line, print_table
+from dagwarden.policy.verdict import count
 
 if TYPE_CHECKING:
     from dagwarden.sync.drift import Drifted
@@ -89,6 +90,8 @@ def _print(found: Found) -> None:
         rows = [_to_row(drifted) for drifted in found.survey.drifted]
         print_table(COLUMNS, [[str(row[column] or "") for column in COLUMNS] for row in rows])
     if found.survey.lagging:
-        print_line(f"{len(found.survey.lagging)} files wait for the mirror")
-    count = len(found.survey.drifted)
-    print_line(f"{found.survey.population} files compared with release {found.release}: {count or 'no'} drift")
+        print_line(f"waiting for the mirror: {count(len(found.survey.lagging), 'file')}")
+    what = f"release {found.release}" if found.release else "nothing, for there is no release yet"
+    drifted = len(found.survey.drifted)
+    said = f"{count(drifted, 'file')} drifted" if drifted else "no drift"
+    print_line(f"{count(found.survey.population, 'file')} compared with {what}: {said}")

@@ -107,7 +107,7 @@ def _row(state: InstanceState, now: dt.datetime) -> tuple[object, ...]:
         wrong = f"release {receipt.wanted} since {silence}: {receipt.error}"
     return (
         state.name,
-        receipt.release,
+        receipt.release or "none",
         state.health,
         "" if took_s is None else format_duration(took_s),
         f"{format_duration(max(0.0, (now - receipt.at).total_seconds()))} ago",

@@ -62,7 +62,8 @@ def _check_all(cloud: Cloud, environment: EnvironmentName, *, deep: bool, roots:
     wanted = [receipt.release for receipt in receipts] + [tree.number for tree in trees if tree]
     chain = verify_chain(cloud, Ledger(cloud), environment, wanted)
     yield from chain.checks
-    yield verify_archives(cloud, environment, chain.releases)
+    if chain.releases:
+        yield verify_archives(cloud, environment, chain.releases)
     yield from _check_bucket(cloud, environment, chain, deep=deep)
     for receipt in receipts:
         if receipt.component != BUCKET_COMPONENT:  # the bucket itself was looked at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -14,7 +14,9 @@ from dagwarden.errors import NotFound, Permanent, Tampered
 from dagwarden.ledger.release import SignedRelease
 from dagwarden.ledger.state import FileEntry, LedgerState, empty_state, fold, tree_digest
 from dagwarden.names import (
+    COMPONENT_FOLDERS,
     FOLDERS,
+    Component,
     Digest,
     EnvironmentName,
     ReleaseNumber,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 THREADS = 8
 SHOWN = 5
 """How many paths a result names; the rest are counted."""
+NO_RELEASE_YET = "no release yet"
 
 
 class Result(enum.StrEnum):
@@ -81,12 +84,21 @@ def verify_chain(
     foreign = [name for name, found in parsed.items() if found is None]
     last = ReleaseNumber(max(numbers, default=0))
     missing = sorted(set(range(1, last + 1)) - set(numbers))
+    if not names:
+        return Chain(
+            checks=(Check(name=f"{environment} ledger", result=Result.HOLDS, detail=NO_RELEASE_YET),),
+            releases=(),
+            states={ReleaseNumber(0): empty_state(environment)},
+            head=empty_state(environment),
+        )
     opened, unsigned = _open_all(ledger, environment, sorted(numbers))
     state, states, broken = _fold_all(environment, opened, set(wanted))
     checks = (
-        _compare(f"{environment} ledger", f"releases 1 to {last}, nothing else", _say_strange(missing, foreign)),
+        _compare(f"{environment} ledger", f"{_say_releases(last)}, nothing else", _say_strange(missing, foreign)),
         _compare("signatures", f"{len(opened)} of {len(numbers)} by the gate", unsigned),
-        _compare("chain", f"{state.number} releases, each the child of the one before, each tree as it says", broken),
+        _compare(
+            "chain", f"{_say_releases(state.number)}, each the child of the one before, each tree as it says", broken
+        ),
     )
     is_whole = state.number == last
     return Chain(checks=checks, releases=tuple(opened), states=states, head=state if is_whole else None)
@@ -119,6 +131,14 @@ def _fold_all(
         if state.number in wanted:
             states[state.number] = state
     return state, states, []
+
+
+def _say_releases(last: ReleaseNumber) -> str:
+    return f"releases 1 to {last}" if last > 1 else f"release {last}"
+
+
+def _say_release(number: ReleaseNumber) -> str:
+    return f"release {number}" if number else NO_RELEASE_YET
 
 
 def _say_strange(missing: list[int], foreign: list[str]) -> list[str]:
@@ -169,7 +189,7 @@ def compare_bucket(bucket: str, live: Mapping[str, ObjectInfo], state: LedgerSta
         for path, entry in sorted(state.files.items())
         if path in live and not _holds(live[path], entry)
     ]
-    return _compare(f"bucket {bucket}", f"{len(state.files)} files of release {state.number}", faults)
+    return _compare(f"bucket {bucket}", _say_files(len(state.files), state.number), faults)
 
 
 def _holds(live: ObjectInfo, entry: FileEntry) -> bool:
@@ -189,7 +209,7 @@ def read_bucket(cloud: Cloud, bucket: str, live: Mapping[str, ObjectInfo], state
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         faults = [fault for fault in pool.map(look, state.files.values()) if fault is not None]
-    return _compare(f"bytes in {bucket}", f"{len(state.files)} files of release {state.number}, read", faults)
+    return _compare(f"bytes in {bucket}", f"{_say_files(len(state.files), state.number)}, read", faults)
 
 
 def compare_receipt(receipt: Receipt, states: Mapping[ReleaseNumber, LedgerState]) -> Check:
@@ -204,13 +224,19 @@ def compare_receipt(receipt: Receipt, states: Mapping[ReleaseNumber, LedgerState
             result=Result.DIFFERS,
             detail=f"runs another release {receipt.release}: {receipt.digest[:12]}, not {state.digest[:12]}",
         )
-    for size in range(len(FOLDERS), 0, -1):
-        for folders in combinations(FOLDERS, size):
-            if receipt.tree == tree_digest(state.files, folders):
-                return Check(
-                    name=name, result=Result.HOLDS, detail=f"release {receipt.release}: {' and '.join(folders)}"
-                )
+    for folders in _possible_folders(receipt.component):
+        if receipt.tree == tree_digest(state.files, folders):
+            detail = f"{_say_release(receipt.release)}: {' and '.join(folders)}"
+            return Check(name=name, result=Result.HOLDS, detail=detail)
     return Check(name=name, result=Result.DIFFERS, detail=f"its tree {receipt.tree[:12]} is not release {state.number}")
+
+
+def _possible_folders(component: str) -> Iterator[tuple[str, ...]]:
+    """What an instance may hold: first what its component does, for a folder without a file is in no digest."""
+    if component in COMPONENT_FOLDERS:
+        yield COMPONENT_FOLDERS[Component(component)]
+    for size in range(len(FOLDERS), 0, -1):
+        yield from combinations(FOLDERS, size)
 
 
 def compare_files(name: str, found: Mapping[str, Digest], state: LedgerState, folders: tuple[str, ...]) -> Check:
@@ -229,7 +255,11 @@ def compare_files(name: str, found: Mapping[str, Digest], state: LedgerState, fo
     faults += [
         f"{path} is changed" for path, entry in sorted(wanted.items()) if path in found and found[path] != entry.sha256
     ]
-    return _compare(name, f"{len(wanted)} files of release {state.number}", faults)
+    return _compare(name, _say_files(len(wanted), state.number), faults)
+
+
+def _say_files(count: int, number: ReleaseNumber) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'} of release {number}" if number else NO_RELEASE_YET
 
 
 def fail_check(name: str, error: Permanent) -> Check:

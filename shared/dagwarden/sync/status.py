@@ -82,6 +82,8 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
         alive = [s for s in self._with(Health.LIVE, Health.BEHIND, Health.FAILING) if not s.is_bucket]
         live = [state for state in alive if state.health is Health.LIVE]
         text = f"release {self.release} is on {len(live)} of {len(alive)} instances"
+        if not self.release:
+            text = f"no release yet; {len(alive)} instance{'' if len(alive) == 1 else 's'} ready for the first"
         if any(state.is_bucket and state.health is Health.LIVE for state in self.instances):
             text += " and in the bucket"
         if self.slowest_s is not None:

@@ -90,7 +90,7 @@ def test_what_the_policy_switches_off_is_counted_in_verdict_and_audit(desk: Desk
     assert (verdict.findings, verdict.switched_off, verdict.files_changed) == ((), 1, 1)
     [entry] = desk.audit(Kind.PUSH_VERDICT)
     assert entry.details["switched_off"] == 1
-    assert entry.why.reason == "allowed on top of release 0 (1 file changed); no findings"
+    assert entry.why.reason == "allowed as the first release (1 file changed); no findings"
 
 
 BROKEN_POLICIES = ["", "{", "pushers: []", "\x00", "apiVersion: dagwarden/v1\nkind: Policy\nnew: 1\n"]

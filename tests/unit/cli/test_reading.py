@@ -22,7 +22,7 @@ from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.topics import Outgoing
 from dagwarden.errors import InvalidInput
 from dagwarden.ledger.commit import Committed
-from dagwarden.ledger.state import tree_digest
+from dagwarden.ledger.state import empty_state, tree_digest
 from dagwarden.names import (
     EnvironmentName,
     ReleaseNumber,
@@ -257,8 +257,30 @@ def test_verify_finds_everything_equal(dagwarden: Dagwarden, cloud: Cloud, two: 
     assert done.out.splitlines()[-1] == "all 8 checks hold"
 
 
-def test_verify_of_nothing_holds(dagwarden: Dagwarden) -> None:
-    assert dagwarden("verify").code == 0
+def test_before_the_first_release_verify_and_status_say_so(dagwarden: Dagwarden, cloud: Cloud) -> None:
+    put_environment(cloud, {})
+    empty = empty_state(PROD)
+    for component, instance in (("worker", "w-1"), ("webserver", "web")):
+        receipt = Receipt(
+            environment=PROD,
+            component=component,
+            instance=instance,
+            outcome=ReceiptOutcome.RUNNING,
+            release=empty.number,
+            digest=empty.digest,
+            tree=tree_digest(empty.files),
+            at=dt.datetime.now(dt.UTC),
+        )
+        name = status_object(PROD, component, instance)
+        cloud.store.write(name, encode(Status(receipt=receipt)), generation=None, content_type="application/json")
+    done = dagwarden("verify", "--json")
+    assert done.code == 0
+    found = {check["name"]: check["detail"] for check in done.json["checks"]}
+    assert found.pop("worker/w-1") == "no release yet: dags and plugins"
+    assert found.pop("webserver/web") == "no release yet: plugins"
+    assert set(found.values()) == {"no release yet"}
+    shown = dagwarden("status")
+    assert (shown.code, shown.out.splitlines()[-1]) == (0, "no release yet; 2 instances ready for the first")
 
 
 def test_verify_names_what_differs_in_the_bucket(
