@@ -27,6 +27,7 @@ from dagwarden.names import (
     snapshot_archive_object,
     snapshot_state_object,
 )
+from dagwarden.policy.verdict import count
 from dagwarden.wire import digest
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def verify_chain(
         _compare(f"{environment} ledger", f"{_say_releases(last)}, nothing else", _say_strange(missing, foreign)),
         _compare("signatures", f"{len(opened)} of {len(numbers)} by the gate", unsigned),
         _compare(
-            "chain", f"{_say_releases(state.number)}, each the child of the one before, each tree as it says", broken
+            "chain", f"{count(state.number, 'release')}, each the child of the one before, each tree as it says", broken
         ),
     )
     is_whole = state.number == last
@@ -258,8 +259,8 @@ def compare_files(name: str, found: Mapping[str, Digest], state: LedgerState, fo
     return _compare(name, _say_files(len(wanted), state.number), faults)
 
 
-def _say_files(count: int, number: ReleaseNumber) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'} of release {number}" if number else NO_RELEASE_YET
+def _say_files(files: int, number: ReleaseNumber) -> str:
+    return f"{count(files, 'file')} of release {number}" if number else NO_RELEASE_YET
 
 
 def fail_check(name: str, error: Permanent) -> Check:

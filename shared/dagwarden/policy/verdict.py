@@ -82,6 +82,7 @@ def say_outcome(verdict: Verdict) -> str:
     if verdict.release is not None:
         return f"release {verdict.release} ({changed})"
     if not verdict.files_changed:
-        return f"nothing to release: {f'release {verdict.head}' if verdict.head else 'an empty environment'} already is this"
+        is_this = f"release {verdict.head}" if verdict.head else "the empty environment"
+        return f"nothing to release: {is_this} already is this"
     where = f"on top of release {verdict.head}" if verdict.head else "as the first release"
     return f"{'dry run: would be allowed' if verdict.dry_run else 'allowed'} {where} ({changed})"
