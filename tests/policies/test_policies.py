@@ -15,7 +15,8 @@ from dagwarden.ledger.state import FileEntry, LedgerState, empty_state
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.names import Digest, EnvironmentName, ReleaseNumber, ReleasePath
-from dagwarden.policy.decide import PushFacts, decide
+from dagwarden.policy.decide import decide
+from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.load import load_policy
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Principal

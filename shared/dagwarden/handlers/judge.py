@@ -14,7 +14,8 @@ from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph
 from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
-from dagwarden.policy.decide import PushFacts, decide
+from dagwarden.policy.decide import decide
+from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome
 from dagwarden.push.ancestry import check_ancestry

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from dagwarden.ledger.release import FileChange
-from dagwarden.ledger.state import LedgerState
 from dagwarden.lint.finding import Finding, Severity, sort_findings
-from dagwarden.lint.page import find
+from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.limits import check_limits
-from dagwarden.policy.model import Level, Policy
-from dagwarden.policy.pushers import check_pusher, check_raw_drop
-from dagwarden.policy.rules import UNATTESTED_PUSH, index_rules
-from dagwarden.policy.verdict import Outcome, Principal
-from dagwarden.push.manifest import PushManifest
+from dagwarden.policy.model import Policy
+from dagwarden.policy.pushers import check_pushers
+from dagwarden.policy.rules import index_rules
+from dagwarden.policy.section import Level
+from dagwarden.policy.verdict import Outcome
 
-
-class PushFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a decision rests on."""
-
-    principal: Principal
-    manifest: PushManifest
-    is_raw_drop: bool
-    state: LedgerState
-    """The head the push would be put on."""
-    changes: tuple[FileChange, ...]
-    """What it would change there; of a rollback, what leads back."""
-    findings: tuple[Finding, ...] = ()
-    """Of unpacking, of the ledger's own rules, of lint."""
-    now: dt.datetime
+CHECKS: tuple[Callable[[Policy, PushFacts], Iterable[Finding]], ...] = (
+    check_pushers,
+    check_limits,
+)
+"""All that policy itself holds a push to; each names the clause that says so."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,23 +37,15 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
 
     Each refusal by the policy itself is a finding whose `clause` names the line that says so.
     """
-    levelled = [rate_finding(policy, finding) for finding in facts.findings]
-    findings = [finding for finding in levelled if finding is not None] + _check_policy(policy, facts)
+    found = [*facts.findings, *(finding for check in CHECKS for finding in check(policy, facts))]
+    levelled = [rate_finding(policy, finding) for finding in found]
+    findings = [finding for finding in levelled if finding is not None]
     denied = any(finding.severity is Severity.ERROR for finding in findings)
     return Decision(
         outcome=Outcome.DENIED if denied else Outcome.ALLOWED,
         findings=tuple(sort_findings(findings)),
         switched_off=levelled.count(None),
     )
-
-
-def _check_policy(policy: Policy, facts: PushFacts) -> list[Finding]:
-    limits = check_limits(policy, facts.manifest, facts.state, facts.changes)
-    if facts.is_raw_drop:
-        return check_raw_drop(policy, facts.changes) + limits
-    if not facts.principal.attested_by:
-        return [find(UNATTESTED_PUSH, "nobody signed this push", clause=policy.clause("pushers")), *limits]
-    return check_pusher(policy, facts.principal, facts.manifest, facts.changes) + limits
 
 
 _SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Level.AUDIT: Severity.INFO}

@@ -8,20 +8,18 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from dagwarden.ledger.release import DeleteFile, FileChange, PutFile
-from dagwarden.ledger.state import LedgerState
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
+from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.model import Policy
 from dagwarden.policy.rules import TOO_MANY_DELETES
 from dagwarden.push import rules as push_rules
-from dagwarden.push.manifest import PushManifest
 
 
-def check_limits(
-    policy: Policy, manifest: PushManifest, state: LedgerState, changes: Sequence[FileChange]
-) -> list[Finding]:
+def check_limits(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
     """Every limit that the changes go past, each with limit, selected and population."""
-    return [*_check_sizes(policy, changes), *_check_deletes(policy, manifest, state, changes)]
+    yield from _check_sizes(policy, facts.changes)
+    yield from _check_deletes(policy, facts)
 
 
 def _check_sizes(policy: Policy, changes: Sequence[FileChange]) -> Iterator[Finding]:
@@ -44,18 +42,15 @@ def _exceed(policy: Policy, rule: str, limit: str, message: str, *, path: str = 
     return msgspec.structs.replace(finding, clause=policy.clause("limits", limit))
 
 
-def _check_deletes(
-    policy: Policy, manifest: PushManifest, state: LedgerState, changes: Sequence[FileChange]
-) -> Iterator[Finding]:
+def _check_deletes(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
     """Deletes beyond the share of what each source has released here; of everything, when rolling back."""
-    limits = policy.limits
-    is_rollback = manifest.rollback_to is not None
-    deleted = [
-        state.files[change.path] for change in changes if isinstance(change, DeleteFile) and change.path in state.files
-    ]
+    limits, files = policy.limits, facts.state.files
+    is_rollback = facts.manifest.rollback_to is not None
+    gone = (change.path for change in facts.changes if isinstance(change, DeleteFile))
+    deleted = [files[path] for path in gone if path in files]
     if len(deleted) <= limits.always_allowed_deletes:
         return
-    population = Counter("" if is_rollback else entry.source for entry in state.files.values())
+    population = Counter("" if is_rollback else entry.source for entry in files.values())
     selected = Counter("" if is_rollback else entry.source for entry in deleted)
     for source, count in sorted(selected.items()):
         percent = 100 * count / population[source]

@@ -9,8 +9,9 @@ import msgspec
 
 from dagwarden.documents import Document, read_document, refuse, suggest
 from dagwarden.policy.globs import explain_glob, match_path
-from dagwarden.policy.model import Level, Policy, PolicyFile
+from dagwarden.policy.model import Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
+from dagwarden.policy.section import Level
 from dagwarden.wire import digest
 from dagwarden.yaml_nodes import Fault
 

@@ -10,21 +10,8 @@ from msgspec import Meta
 
 from dagwarden.documents import Document
 from dagwarden.names import Digest
+from dagwarden.policy.section import Bytes, Count, Glob, Level, Name, Paths, Percent, Principals, Section
 from dagwarden.validate.guarantees import DEFAULT_GUARANTEES, Guarantee
-
-Glob = Annotated[str, Meta(min_length=1)]
-Bytes = Annotated[int, Meta(ge=1, description="bytes")]
-Count = Annotated[int, Meta(ge=0)]
-Percent = Annotated[int, Meta(ge=0, le=100)]
-
-
-class Level(enum.StrEnum):
-    """What a rule's findings do."""
-
-    ENFORCE = "enforce"
-    WARN = "warn"
-    AUDIT = "audit"
-    OFF = "off"
 
 
 class Action(enum.StrEnum):
@@ -35,10 +22,6 @@ class Action(enum.StrEnum):
     ROLLBACK = "rollback"
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the file: unknown keys are faults."""
-
-
 class Enforcement(Section, frozen=True, kw_only=True):
     """How strictly rules are held.
 
@@ -47,7 +30,7 @@ class Enforcement(Section, frozen=True, kw_only=True):
     """
 
     default: Level = Level.ENFORCE
-    rules: dict[str, Level] = {}
+    rules: dict[str, Level] = msgspec.field(default_factory=dict)
     unsuppressable: Annotated[
         tuple[str, ...], Meta(description="rules that no `# dagwarden: allow` comment in the code lets through")
     ] = ()
@@ -83,11 +66,9 @@ class Validation(Section, frozen=True, kw_only=True):
 class Pusher(Section, frozen=True, kw_only=True):
     """Who may do what to which paths, from which source and ref. What no entry covers is refused."""
 
-    name: Annotated[str, Meta(min_length=1, description="what messages call this entry")]
-    principals: Annotated[tuple[Glob, ...], Meta(min_length=1, description="e-mails; `*` stands for any text")]
-    paths: Annotated[
-        tuple[Glob, ...], Meta(min_length=1, description="`*` stays within a folder, `**` crosses folders")
-    ]
+    name: Name
+    principals: Principals
+    paths: Paths
     sources: Annotated[tuple[Glob, ...], Meta(description="repositories; `*` stands for any text")] = ("*",)
     refs: Annotated[tuple[Glob, ...], Meta(description="git refs, in full; `*` stops at `/`, `**` does not")] = ("**",)
     may: tuple[Action, ...] = (Action.PUSH,)

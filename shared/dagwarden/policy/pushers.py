@@ -9,6 +9,7 @@ from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import Page, find
 from dagwarden.names import ReleasePath
 from dagwarden.policy import rules
+from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.globs import match_name, match_path
 from dagwarden.policy.model import Action, Policy, Pusher
 from dagwarden.policy.verdict import Principal
@@ -19,6 +20,15 @@ MAX_PATHS_TOLD = 50
 
 Entries = Sequence[tuple[int, Pusher]]
 """Entries under `pushers` with their place in the list."""
+
+
+def check_pushers(policy: Policy, facts: PushFacts) -> list[Finding]:
+    """Every reason why nobody, or not this principal, may make these changes; none when one may."""
+    if facts.is_raw_drop:
+        return check_raw_drop(policy, facts.changes)
+    if not facts.principal.attested_by:
+        return [find(rules.UNATTESTED_PUSH, "nobody signed this push", clause=policy.clause("pushers"))]
+    return check_pusher(policy, facts.principal, facts.manifest, facts.changes)
 
 
 def check_pusher(

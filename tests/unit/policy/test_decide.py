@@ -14,11 +14,13 @@ from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.suppress import allow
 from dagwarden.names import Digest, EnvironmentName, ReleasePath
-from dagwarden.policy.decide import PushFacts, decide
+from dagwarden.policy.decide import decide
+from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.load import load_policy
-from dagwarden.policy.model import Level, Policy
+from dagwarden.policy.model import Policy
 from dagwarden.policy.pushers import MAX_PATHS_TOLD
 from dagwarden.policy.rules import POLICY_RULES, index_rules
+from dagwarden.policy.section import Level
 from dagwarden.policy.verdict import Outcome, Principal
 from dagwarden.push.manifest import PushManifest
 from dagwarden.push.rules import PUSH_RULES
