@@ -100,7 +100,9 @@ def spell_out(root: SgNode, aliases: Mapping[str, str]) -> tuple[SgNode, tuple[E
     nodes = [node for node in root.find_all(config) if _is_use(node)]  # type: ignore[call-overload]
     if not nodes:
         return root, ()
-    text = root.commit_edits([node.replace(aliases[node.text()]) for node in nodes])
+    start = root.range().start
+    lead = "\n" * start.line + " " * start.column  # the tree starts behind the blank lines at the top
+    text = lead + root.commit_edits([node.replace(aliases[node.text()]) for node in nodes])
     return SgRoot(text, "python").root(), tuple(sorted(map(_describe(aliases), nodes), key=lambda edit: edit.column))
 
 

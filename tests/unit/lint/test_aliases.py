@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagwarden.lint.aliases import collect_names, find_aliases
-from dagwarden.lint.catalogue import load_rule
+from dagwarden.lint.catalogue import load_catalogue, load_rule
+from dagwarden.lint.lint import lint_file
 from dagwarden.lint.match import match_rules
 
 NAMES = {"airflow.*.Variable": "Variable", "subprocess": "subprocess", "subprocess.*": "subprocess.*"}
@@ -80,3 +81,14 @@ def test_places_are_those_of_the_file_as_it_is(source: str, place: tuple[int, in
 def test_what_only_has_the_same_name_is_left_alone(source: str) -> None:
     rule = load_rule(RULE.encode(), name="starts-a-process.yml")
     assert match_rules("dags/a.py", source, [rule], collect_names([rule.names])) == []
+
+
+@pytest.mark.parametrize("lead", ["\n", "\n\n  \n", "\n   # comment\n\n", "\f\n", "# -*- coding: utf-8 -*-\n\n"])
+def test_blank_lines_at_the_top_move_no_finding(lead: str) -> None:
+    source = f"{lead}from time import sleep\nsleep(5)\nPASSWORD = 'correct-horse-7'\n"
+    findings = lint_file("dags/a.py", source.encode(), load_catalogue())
+    first = lead.count("\n") + 2
+    assert [(each.rule, each.line) for each in findings] == [
+        ("sleep-at-import", first),
+        ("hard-coded-secret", first + 1),
+    ]
