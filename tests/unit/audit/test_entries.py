@@ -272,3 +272,12 @@ def test_what_strangers_sent_can_be_logged() -> None:
 def test_take_within_keeps_the_order_and_the_limit() -> None:
     kept = take_within(["x" * 1000] * 1000)
     assert 0 < len(kept) * 1003 <= LIST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("subject", "environment"),
+    [("objects/prod/pushes/x.tar.gz", "prod"), ("objects/x", ""), ("objects/No Such/x", ""), ("", "")],
+)
+def test_a_refused_event_names_its_environment_where_the_object_does(subject: str, environment: str) -> None:
+    refused = entries.event_refused(InvalidInput("x"), function="gate", attributes={"subject": subject}, at=AT)
+    assert refused.environment == environment

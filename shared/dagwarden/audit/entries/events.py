@@ -18,8 +18,9 @@ from dagwarden.audit.entry import (
     shorten,
     take_within,
 )
-from dagwarden.errors import DagwardenError
+from dagwarden.errors import DagwardenError, InvalidInput
 from dagwarden.events.messages import PubsubEvent
+from dagwarden.names import parse_environment
 from dagwarden.policy.verdict import Principal
 
 
@@ -42,7 +43,7 @@ def event_refused(
         where=Where(source=shorten(source), function=function),
         outcome=AuditOutcome.REFUSED,
         why=explain(str(error)),
-        environment=environment,
+        environment=environment or _find_environment(str(attributes.get("subject", ""))),
         details={
             "error": type(error).__name__,
             "event_id": shorten(event_id),
@@ -50,6 +51,18 @@ def event_refused(
         },
         insert_id=make_insert_id(Kind.EVENT_REFUSED, function, source, shorten(event_id)),
     )
+
+
+def _find_environment(subject: str) -> str:
+    """The environment that an object's name begins with (`objects/ENV/…`); empty where it is of none."""
+    name = subject.removeprefix("objects/")
+    environment, slash, _ = name.partition("/")
+    if name == subject or not slash:
+        return ""
+    try:
+        return parse_environment(environment)
+    except InvalidInput:
+        return ""
 
 
 def event_dead_lettered(event: PubsubEvent) -> AuditEntry:
