@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import msgspec
 import typer
 
 from dagwarden.cli.options import JsonOption, read_settings
-from dagwarden.cli.output import print_json, print_line, print_table
+from dagwarden.cli.output import format_duration, print_json, print_line, print_table
 from dagwarden.errors import DagwardenError
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.guarantees import DEFAULT_GUARANTEES
@@ -17,7 +18,7 @@ from dagwarden.validate.sandbox.probe import LayerReport
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether one service answers."""
+    """Whether one thing that is needed is there."""
 
     name: str
     state: str
@@ -37,14 +38,29 @@ def doctor(
     services: Annotated[bool, typer.Option(help="Ask the buckets of the settings too.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which layers of the sandbox this host offers and whether services answer. Exit code: 0 all is well, 1 not."""
+    """Say what this host offers of what Dagwarden needs: layers of the sandbox, Airflow, services.
+
+    Exit code: 0 all is well, 1 something is failing, 2 the settings mean nothing.
+    """
+    asked = _ask_services() if services else ()
     with Validator() as validator:
         layers = validator.probe()
+        airflow = _ask_airflow(validator)
     missing = find_missing([layer.name for layer in layers if layer.is_offered], DEFAULT_GUARANTEES)
-    found = Examination(layers=layers, missing=missing, services=_ask_services() if services else ())
+    found = Examination(layers=layers, missing=missing, services=(airflow, *asked))
     print_json(found) if as_json else _print(found)
     is_well = not missing and all(service.state != "failing" for service in found.services)
     raise typer.Exit(0 if is_well else 1)
+
+
+def _ask_airflow(validator: Validator) -> Service:
+    started = time.monotonic()
+    try:
+        ready = validator.wait_until_ready()
+    except DagwardenError:
+        return Service(name="airflow", state="failing", reason="cannot be imported: install apache-airflow here")
+    took = format_duration(time.monotonic() - started)
+    return Service(name="airflow", state="holds", reason=f"imported in {took}, {ready.memory_bytes >> 20} MiB")
 
 
 def _ask_services() -> tuple[Service, ...]:

@@ -3,7 +3,7 @@
 The interface of the validator for the gate, the service and the command line:
 
     with Validator() as validator:                       # a warm parent, kept from call to call
-        report = validate_tree(validator, root, changed, settings_of(policy, environment), known=known)
+        report = validate_tree(validator, root, changed, settings_of(policy, environment.airflow), known=known)
 
 `root` holds the tree as it will be after the push (`dags/`, `plugins/`), `changed` the paths that differ from what
 `known` was found on, put and deleted alike. `report.files` is the `known` of the next call, so a replica that follows
@@ -25,7 +25,6 @@ from dagwarden.lint.airflow_ignore import NAME, IgnoreFiles, might_hold_dag
 from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph, affected, build_graph
 from dagwarden.names import ReleasePath
-from dagwarden.policy.environment import Environment
 from dagwarden.policy.model import Policy
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.model import FileModel
@@ -53,11 +52,15 @@ class TreeReport(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(report.model for report in self.files.values() if report.model is not None)
 
 
-def settings_of(policy: Policy, environment: Environment) -> ValidateSettings:
-    """How the imports of a push to this environment are bounded and judged."""
+def settings_of(policy: Policy, airflow: tuple[int, int] = (3, 3)) -> ValidateSettings:
+    """How the imports of a push are bounded and judged.
+
+    Args:
+        airflow: the environment's, major and minor.
+    """
     said = policy.validate
     return ValidateSettings(
-        airflow=environment.airflow,
+        airflow=airflow,
         import_timeout_s=said.import_timeout_s,
         memory_bytes=said.memory_bytes,
         slow_import_s=said.slow_import_s,

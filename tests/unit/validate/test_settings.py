@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 
 from dagwarden.errors import InvalidInput
-from dagwarden.policy.environment import load_environment
 from dagwarden.policy.load import load_policy
 from dagwarden.validate.guarantees import Guarantee
 from dagwarden.validate.report import ValidateSettings
 from dagwarden.validate.tree import settings_of
 
 HEAD = "apiVersion: dagwarden/v1\nkind: Policy\n"
-ENVIRONMENT = load_environment(b"apiVersion: dagwarden/v1\nkind: Environment\nname: prod\nairflow: '2.11'\n")
 
 
 def test_a_policy_that_says_nothing_leaves_the_defaults() -> None:
-    settings = settings_of(load_policy(HEAD.encode()), ENVIRONMENT)
+    settings = settings_of(load_policy(HEAD.encode()), (2, 11))
     assert settings == ValidateSettings(airflow=(2, 11))
 
 
@@ -25,7 +23,7 @@ def test_a_policy_bounds_imports_and_asks_for_rules() -> None:
         "validate: {import_timeout_s: 5, required: [no-network, no-writes]}\n"
         "enforcement: {rules: {isolated-task: warn}}\n"
     )  # fmt: skip
-    settings = settings_of(load_policy(text.encode()), ENVIRONMENT)
+    settings = settings_of(load_policy(text.encode()))
     assert settings.import_timeout_s == 5
     assert settings.required == (Guarantee.NO_NETWORK, Guarantee.NO_WRITES)
     assert settings.opted_in == ("isolated-task",)
