@@ -81,8 +81,8 @@ class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fix: str = ""
 
 
-class PatternRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule decided by matching syntax."""
+class PatternRule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A rule decided by matching syntax; equal to itself alone."""
 
     page: Page
     message: str

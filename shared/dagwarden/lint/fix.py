@@ -17,6 +17,7 @@ from dagwarden.lint.catalogue import Catalogue, PatternRule
 from dagwarden.lint.compiles import read_source
 from dagwarden.lint.ruff import RuffEdit, run_ruff
 from dagwarden.lint.ruff_rules import RUFF_RULES
+from dagwarden.lint.sieve import make_sieve
 from dagwarden.lint.suppress import read_suppressions
 from dagwarden.names import ReleasePath
 
@@ -160,8 +161,7 @@ def _apply(text: str, changes: Sequence[Change]) -> str:
 
 
 def _match(text: str, rules: Sequence[PatternRule]) -> Iterator[Change]:
-    lowered = text.lower()
-    possible = [rule for rule in rules if all(any(word in lowered for word in group) for group in rule.literals)]
+    possible = make_sieve(tuple(rules)).sift_by_words(text)
     if not possible:
         return
     root = SgRoot(text, "python").root()

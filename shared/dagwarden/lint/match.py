@@ -12,6 +12,7 @@ from dagwarden.lint.catalogue import PatternRule
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
 from dagwarden.lint.secrets import mask
+from dagwarden.lint.sieve import make_sieve
 
 MAX_MATCHES = 500
 """Of one rule in one file; who has mended these sees the next. Asking ast-grep for a place takes as long as its line is
@@ -29,11 +30,11 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
     Args:
         names: under which other names the file may import what the rules look for.
     """
-    possible = _sift_by_words(text.lower(), rules)
+    sieve = make_sieve(tuple(rules))
+    possible = sieve.sift_by_words(text)
     aliases = find_aliases(text, names) if possible else {}
     if not aliases:
-        lines = f"\n{text}"
-        possible = [rule for rule in possible if rule.needs is None or rule.needs.search(lines)]
+        possible = sieve.sift_by_form(text, possible)
     if not possible:
         return []
     root = SgRoot(text, "python").root()
@@ -46,11 +47,6 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
             finding = _report(path, rule, node, edits)
             findings.setdefault((finding.rule, finding.line, finding.column), finding)
     return list(findings.values())
-
-
-def _sift_by_words(lowered: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
-    """The rules of which one word of each group stands in the text."""
-    return [rule for rule in rules if all(any(word in lowered for word in group) for group in rule.literals)]
 
 
 def _report(path: str, rule: PatternRule, node: SgNode, edits: tuple[Edit, ...]) -> Finding:

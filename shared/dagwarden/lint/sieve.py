@@ -1,0 +1,74 @@
+"""Which rules can match a file at all: what most files are spared of nearly all rules by.
+
+RE2 looks for all words of all rules in one pass over the text, in time linear in its length, whatever it holds. Asking
+one word after the other takes longer than parsing the file.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+
+import re2  # type: ignore[import-untyped]
+
+from dagwarden.lint.catalogue import PatternRule
+
+_MEMORY_BYTES = 16 << 20
+"""What RE2 may remember of one set of patterns; what does not fit is worked out again."""
+
+
+class Sieve:
+    """Rules, and what each needs to find in a text before it can match."""
+
+    def __init__(self, rules: Sequence[PatternRule]) -> None:
+        words = list(dict.fromkeys(word for rule in rules for group in rule.literals for word in group))
+        numbers = {word: number for number, word in enumerate(words)}
+        groups = ([frozenset(map(numbers.__getitem__, group)) for group in rule.literals] for rule in rules)
+        self._groups = list(zip(rules, groups, strict=True))
+        self._words, _ = _make_set(f"(?i){re2.escape(word)}" for word in words)
+        forms = [rule.needs.pattern for rule in rules if rule.needs is not None]
+        self._forms, self._places = _make_set(forms)
+
+    def sift_by_words(self, text: str) -> list[PatternRule]:
+        """The rules of which one word of each group stands in the text, in any case."""
+        found = _search(self._words, text)
+        return [rule for rule, groups in self._groups if not any(map(found.isdisjoint, groups))]
+
+    def sift_by_form(self, text: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
+        """Those of the rules whose `needs` the text may satisfy; it renames nothing that it imports."""
+        lines = f"\n{text}"
+        # RE2 and Python mean the same by a letter in ASCII alone; Python's own search can take minutes.
+        found = _search(self._forms, lines) if text.isascii() else frozenset(self._places.values())
+
+        def satisfies(rule: PatternRule) -> bool:
+            if rule.needs is None:
+                return True
+            place = self._places.get(rule.needs.pattern)
+            return place in found if place is not None else rule.needs.search(lines) is not None
+
+        return [rule for rule in rules if satisfies(rule)]
+
+
+@functools.lru_cache(maxsize=64)
+def make_sieve(rules: tuple[PatternRule, ...]) -> Sieve:
+    """The sieve of these rules; the same one when asked again."""
+    return Sieve(rules)
+
+
+def _make_set(patterns: Iterable[str]) -> tuple[re2.Set, dict[str, int]]:
+    """A set to be searched for, and the place in it of each pattern. It lacks what RE2 cannot do: looking back or
+    ahead."""
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MEMORY_BYTES, False
+    made, places = re2.Set.SearchSet(options), {}
+    for pattern in patterns:
+        try:
+            places[pattern] = made.Add(pattern)
+        except re2.error:
+            continue
+    made.Compile()
+    return made, places
+
+
+def _search(patterns: re2.Set, text: str) -> frozenset[int]:
+    return frozenset(patterns.Match(text.encode("utf-8", "surrogatepass")) or ())
