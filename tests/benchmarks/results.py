@@ -61,10 +61,10 @@ def make_row(
 def round_significant(value: float, digits: int = 4) -> float:
     """The value to so many significant digits; what was counted stays as it is.
 
-    >>> round_significant(12345.6), round_significant(0.00123456), round_significant(123456.0)
-    (12350.0, 0.001235, 123456.0)
+    >>> round_significant(12345.6), round_significant(0.00123456), round_significant(123456)
+    (12350.0, 0.001235, 123456)
     """
-    return value if value.is_integer() else float(f"{value:.{digits}g}")
+    return value if float(value).is_integer() else float(f"{value:.{digits}g}")
 
 
 def merge(standing: Iterable[Row], measured: Sequence[Row], order: Sequence[str]) -> list[Row]:
