@@ -16,6 +16,7 @@ from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
 from dagwarden.policy.decide import decide
 from dagwarden.policy.facts import PushFacts
+from dagwarden.policy.mentions import Mention, find_mentions
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome
 from dagwarden.push.ancestry import check_ancestry
@@ -83,6 +84,7 @@ def judge(
             state=state,
             changes=changes,
             findings=tuple(findings),
+            mentions=_find_mentions(changes, offer),
             now=now,
         ),
     )
@@ -100,6 +102,12 @@ def changes_python(offer: Offer) -> bool:
     """Whether what an offer changes can change what imports find. A rollback goes where all was found once."""
     manifest = offer.manifest
     return manifest.rollback_to is None and any(change.path.endswith(PYTHON) for change in manifest.changes)
+
+
+def _find_mentions(changes: tuple[FileChange, ...], offer: Offer) -> tuple[Mention, ...]:
+    """What the texts that the push puts name; a rollback puts what was judged once."""
+    put = [change.path for change in changes if isinstance(change, PutFile) and change.path in offer.files]
+    return tuple(mention for path in put for mention in find_mentions(path, offer.files[path].content))
 
 
 def _change_imports(imports: ImportGraph, changes: tuple[FileChange, ...], offer: Offer) -> ImportGraph:

@@ -8,6 +8,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.policy.facts import PushFacts
+from dagwarden.policy.identities import check_identities
 from dagwarden.policy.limits import check_limits
 from dagwarden.policy.model import Policy
 from dagwarden.policy.pushers import check_pushers
@@ -18,6 +19,7 @@ from dagwarden.policy.verdict import Outcome
 CHECKS: tuple[Callable[[Policy, PushFacts], Iterable[Finding]], ...] = (
     check_pushers,
     check_limits,
+    check_identities,
 )
 """All that policy itself holds a push to; each names the clause that says so."""
 

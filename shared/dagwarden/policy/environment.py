@@ -14,6 +14,11 @@ from dagwarden.names import Component, EnvironmentName, parse_environment
 from dagwarden.yaml_nodes import Fault
 
 MinorVersion = Annotated[str, Meta(pattern=r"^[1-9]\.[0-9]{1,2}$")]
+AirflowVersion = Annotated[str, Meta(pattern=r"^[1-9]\.[0-9]{1,2}(\.[0-9]{1,2})?$")]
+Requirement = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?( *[=<>!~]=?[A-Za-z0-9.*+!=<>~, ]+)?$")
+]
+"""A package by name, with extras and versions as PEP 508 writes them; no address, no option of pip's."""
 
 
 class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,10 +29,17 @@ class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     name: Annotated[str, Meta(min_length=1, description="as Composer names environments")]
     bucket: Annotated[str, Meta(description="the environment's bucket; empty where agents alone bring the files")] = ""
     python: Annotated[MinorVersion, Meta(description="Python of the components, major and minor")] = "3.11"
-    airflow: Annotated[MinorVersion, Meta(description="Airflow of the components, major and minor")] = "3.3"
+    airflow: Annotated[AirflowVersion, Meta(description="Airflow of the components, e.g. 3.3 or 3.3.2")] = "3.3"
+    packages: Annotated[
+        tuple[Requirement, ...], Meta(description="packages that are installed beside Airflow, e.g. `pandas>=2`")
+    ] = ()
     components: Annotated[
         tuple[Component, ...], Meta(min_length=1, description="the component classes that notices go to")
     ] = (Component.SCHEDULER, Component.DAG_PROCESSOR, Component.WORKER, Component.TRIGGERER, Component.WEBSERVER)
+    service_accounts: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$")], ...],
+        Meta(description="e-mails of the accounts that the components run as: no DAG should name them"),
+    ] = ()
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +50,29 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Empty for a self-managed environment without one."""
     python: tuple[int, int]
     airflow: tuple[int, int]
+    airflow_patch: int | None = None
+    """None where the file does not say."""
+    packages: tuple[str, ...] = ()
     components: tuple[Component, ...]
+
+    def release(self) -> str:
+        """The release of Airflow, e.g. `3.3.2`.
+
+        Raises:
+            InvalidInput: the file says major and minor only.
+        """
+        minor = ".".join(map(str, self.airflow))
+        if self.airflow_patch is None:
+            raise InvalidInput(
+                f"names Airflow {minor}, and no release of it",
+                operation="read environment",
+                subject="environment.yaml",
+                hint=f'say all three numbers, as in `airflow: "{minor}.1"`',
+            )
+        return f"{minor}.{self.airflow_patch}"
+
+    service_accounts: tuple[str, ...] = ()
+    """E-mails of the accounts that its components run as."""
 
 
 @functools.lru_cache(maxsize=8)
@@ -57,7 +91,10 @@ def load_environment(content: bytes, name: str = "environment.yaml") -> Environm
         bucket=file.bucket,
         python=_read_version(file.python),
         airflow=_read_version(file.airflow),
+        airflow_patch=_read_patch(file.airflow),
+        packages=file.packages,
         components=file.components,
+        service_accounts=file.service_accounts,
     )
 
 
@@ -75,5 +112,10 @@ def _check_meaning(document: Document[EnvironmentFile]) -> list[Fault]:
 
 
 def _read_version(text: str) -> tuple[int, int]:
-    major, minor = text.split(".")
+    major, minor = text.split(".")[:2]
     return int(major), int(minor)
+
+
+def _read_patch(text: str) -> int | None:
+    patch = text.split(".")[2:]
+    return int(patch[0]) if patch else None

@@ -11,6 +11,7 @@ from dagwarden.ledger.state import LedgerState
 from dagwarden.lint.finding import Finding
 from dagwarden.names import Digest, PushId
 from dagwarden.policy.environment import Environment
+from dagwarden.policy.mentions import Mention
 from dagwarden.policy.verdict import Principal
 from dagwarden.push.manifest import PushManifest
 from dagwarden.validate.model import FileModel
@@ -41,6 +42,8 @@ class PushFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Of unpacking, of the ledger's own rules, of lint, of the imports."""
     files: tuple[FileModel, ...] = ()
     """What the changed DAG files, and those they change, define; a file that could not be imported has none."""
+    mentions: tuple[Mention, ...] = ()
+    """What the text of the changed files names: functions use what no argument says."""
     environment: Environment | None = None
     """The environment it is pushed to; None where nobody described it."""
     approvals: tuple[Approval, ...] = ()

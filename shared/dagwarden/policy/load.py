@@ -12,6 +12,7 @@ from dagwarden.policy.globs import explain_glob, match_path
 from dagwarden.policy.model import Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
+from dagwarden.policy.teams import check_teams
 from dagwarden.wire import digest
 from dagwarden.yaml_nodes import Fault
 
@@ -93,6 +94,7 @@ def _check_globs(document: Document[PolicyFile]) -> Iterator[Fault]:
         *(((("pushers", index, key), getattr(pusher, key))) for index, pusher in enumerate(file.pushers)
           for key in ("paths", "refs")),
         (("raw_drops", "paths"), file.raw_drops.paths),
+        *(((("teams", index, "paths"), team.paths)) for index, team in enumerate(file.teams)),
     ]  # fmt: skip
     for path, values in globs:
         for index, glob in enumerate(values):
@@ -121,7 +123,16 @@ def _check_names(document: Document[PolicyFile]) -> Iterator[Fault]:
             yield Fault(document.line("pushers", index, "may"), f"`{pusher.name}` may do nothing; list `push`")
 
 
-_CHECKS: tuple[Callable[[Document[PolicyFile]], Iterator[Fault]], ...] = (_check_rules, _check_globs, _check_names)
+def _check_teams(document: Document[PolicyFile]) -> Iterator[Fault]:
+    yield from check_teams(document.value.teams, document.line)
+
+
+_CHECKS: tuple[Callable[[Document[PolicyFile]], Iterator[Fault]], ...] = (
+    _check_rules,
+    _check_globs,
+    _check_names,
+    _check_teams,
+)
 
 
 class PolicySummary(msgspec.Struct, frozen=True, kw_only=True):

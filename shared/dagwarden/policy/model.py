@@ -11,6 +11,7 @@ from msgspec import Meta
 from dagwarden.documents import Document
 from dagwarden.names import Digest
 from dagwarden.policy.section import Bytes, Count, Glob, Level, Name, Paths, Percent, Principals, Section
+from dagwarden.policy.teams import Identities, Team
 from dagwarden.validate.guarantees import DEFAULT_GUARANTEES, Guarantee
 
 
@@ -117,6 +118,8 @@ class PolicyFile(Section, frozen=True, kw_only=True):
     raw_drops: RawDrops = RawDrops()
     drift: Drift = Drift()
     limits: Limits = Limits()
+    teams: tuple[Team, ...] = ()
+    identities: Identities = Identities()
 
 
 class Policy(PolicyFile, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Severity
 from dagwarden.lint.page import Page
+from dagwarden.policy.identity_pages import IDENTITY_PAGES
 from dagwarden.push.rules import PUSH_RULES, PushRule
 from dagwarden.validate.import_rules import IMPORT_RULES, ImportRule
 from dagwarden.validate.rules.table import MODEL_PAGES
@@ -123,6 +124,7 @@ POLICY_RULES: tuple[Page, ...] = (
     RAW_DROP_NOT_ALLOWED,
     RAW_DROP_DELETE_NOT_ALLOWED,
     TOO_MANY_DELETES,
+    *IDENTITY_PAGES,
 )
 LENIENT_PUSH_RULES = frozenset({"file-of-another-source", "file-submodule", "file-lfs-pointer"})
 """What may be wrong with a push and yet be let through by a policy; all else means it cannot be trusted or read."""

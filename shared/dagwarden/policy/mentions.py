@@ -1,0 +1,136 @@
+"""Accounts, connections and variables that the text of a released file names: what functions use is in no argument."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+
+import msgspec
+
+from dagwarden.validate.identity_table import SERVICE_ACCOUNT_EMAIL, find_kind
+from dagwarden.validate.model import MAX_TEXT, FactKind, IdentityFact, Known
+
+SUFFIXES = (".py", ".sql", ".sh", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".j2", ".jinja", ".jinja2", ".txt")
+"""Files whose text is read; what a release holds besides is data."""
+MAX_BYTES = 1 << 20
+
+SENSITIVE = (
+    "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_IMPERSONATE_*",
+    "CLOUDSDK_AUTH_*", "CLOUDSDK_CONFIG", "BOTO_CONFIG", "GCE_METADATA_*", "KUBECONFIG", "AIRFLOW_CONN_*",
+    "AIRFLOW__*", "AWS_PROFILE", "AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID", "AWS_SHARED_CREDENTIALS_FILE",
+)  # fmt: skip
+"""Variables that choose as whom a process works, as globs. Source: google-auth environment_vars, `gcloud topic
+configurations`, Airflow's "Storing connections in environment variables", boto3's configuration guide."""
+
+_SENSITIVE = re.compile("|".join(rf"\b{each.replace('*', '[A-Za-z0-9_]+')}\b" for each in SENSITIVE))
+_WORTH_PARSING = re.compile(rb"gserviceaccount|conn_id|impersonat|delegate|principal|get_connection|Connection|Hook\(")
+_TOLD = frozenset({FactKind.CONNECTION, FactKind.IMPERSONATION, FactKind.DELEGATE})
+_DOMAIN = "gserviceaccount"
+_GETTERS = frozenset({"get_connection", "get_connection_from_secrets", "get_hook"})
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
+    """One value that a text names. Where `known` is unreadable, it is put together at run time: a glob of it."""
+
+    path: str
+    line: int
+    fact: IdentityFact
+
+
+def find_mentions(path: str, content: bytes) -> list[Mention]:
+    """What a file's text names, each once, in the order of its lines; nothing for one that is not read.
+
+    Python that does not compile names nothing: it runs nothing either.
+    """
+    if not path.endswith(SUFFIXES) or len(content) > MAX_BYTES:
+        return []
+    if not _WORTH_PARSING.search(content) and not _SENSITIVE.search(content.decode("latin-1")):
+        return []
+    found = _read_python(content) if path.endswith(".py") else _read_lines(content.decode("utf-8", "replace"))
+    seen = dict.fromkeys((line, fact) for line, fact in found if fact.value)
+    return [Mention(path=path, line=line, fact=fact) for line, fact in sorted(seen, key=lambda each: each[0])]
+
+
+def _read_lines(text: str) -> Iterator[tuple[int, IdentityFact]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if _DOMAIN in line:
+            for email in SERVICE_ACCOUNT_EMAIL.findall(line):
+                yield number, _fact(FactKind.MENTION, "text", email)
+        for variable in _SENSITIVE.findall(line):
+            yield number, _fact(FactKind.ENVIRONMENT_VARIABLE, "text", variable)
+
+
+def _read_python(content: bytes) -> Iterator[tuple[int, IdentityFact]]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield from _read_formatted(node)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in within and id(node) not in comments:
+                yield from _read_text(node.lineno, node.value)
+        elif isinstance(node, ast.Call):
+            yield from _read_call(node)
+
+
+def _read_text(line: int, text: str) -> Iterator[tuple[int, IdentityFact]]:
+    if _DOMAIN in text:
+        for email in SERVICE_ACCOUNT_EMAIL.findall(text):
+            yield line, _fact(FactKind.MENTION, "text", email)
+        if _DOMAIN in SERVICE_ACCOUNT_EMAIL.sub("", text):
+            yield line, _fact(FactKind.MENTION, "text", f"*{text.strip()}", Known.UNREADABLE)
+    for variable in _SENSITIVE.findall(text):
+        yield line, _fact(FactKind.ENVIRONMENT_VARIABLE, "text", variable)
+
+
+def _read_formatted(node: ast.JoinedStr) -> Iterator[tuple[int, IdentityFact]]:
+    """An f-string with an account in it: a glob of what it may become, cut to the account."""
+    parts = [each.value if isinstance(each, ast.Constant) else "*" for each in node.values]
+    text = "".join(part for part in parts if isinstance(part, str))
+    for word in re.findall(r"[^\s=\"',;/]*gserviceaccount[^\s\"',;/]*", text):
+        known = Known.UNREADABLE if "*" in word else Known.LITERAL
+        yield node.lineno, _fact(FactKind.MENTION, "text", word, known)
+    for variable in _SENSITIVE.findall(text):
+        yield node.lineno, _fact(FactKind.ENVIRONMENT_VARIABLE, "text", variable)
+
+
+def _read_call(node: ast.Call) -> Iterator[tuple[int, IdentityFact]]:
+    """Connections and accounts that a call is given by their names: hooks, credentials, operators made in functions."""
+    for keyword in node.keywords:
+        kind = find_kind(keyword.arg) if keyword.arg else None
+        if kind in _TOLD and keyword.arg:
+            yield from _read_values(keyword.value, kind, keyword.arg)
+    name = _name_of(node.func)
+    if node.args and (name in _GETTERS or name == "Connection.get" or name.endswith("Hook")):
+        yield from _read_values(node.args[0], FactKind.CONNECTION, name)
+
+
+def _read_values(node: ast.expr, kind: FactKind, place: str) -> Iterator[tuple[int, IdentityFact]]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.lineno, _fact(kind, place, node.value)
+    elif isinstance(node, ast.List | ast.Tuple):
+        for index, each in enumerate(node.elts):
+            is_last = index == len(node.elts) - 1
+            yield from _read_values(each, kind if is_last or kind is FactKind.CONNECTION else FactKind.DELEGATE, place)
+
+
+def _name_of(node: ast.expr) -> str:
+    """The last part of what is called; with its owner for `Connection.get`."""
+    if isinstance(node, ast.Attribute):
+        owner = _name_of(node.value)
+        return f"{owner}.{node.attr}" if owner == "Connection" else node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _fact(kind: FactKind, place: str, value: str, known: Known = Known.LITERAL) -> IdentityFact:
+    if "{{" in value or "{%" in value:
+        known = Known.TEMPLATED
+    return IdentityFact(kind=kind, argument=place, value=value[:MAX_TEXT], known=known)
