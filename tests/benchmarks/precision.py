@@ -53,6 +53,11 @@ REPOSITORIES = (
     Repository("blockchain-etl/ethereum-etl-airflow", "27d0fb037cbe8b9ba62880f99c155823ab2e4a35", ("dags",)),
     Repository("oss-know/airflow-jobs", "66b7f2a357a89990eb30d4fbdf409b88c21bbcbd", ("dags", "plugins")),
     Repository("TogetherCrew/airflow-dags", "441bea13c04152e72972427294cf2a3dbe20f7fd", ("dags",)),
+    Repository("cityofaustin/atd-airflow", "16c7a0823f56e7e661d43a423e2b662c9e8833d7", ("dags",)),
+    Repository("Just-Call-039/Airflow", "0482bac0f0ca6d4591c14281a1f6f2e8d154b07e", ("dags",)),
+    Repository("vinayvaddiparthi/airflow-on-kubernetes", "ea523b558421d88ed2000ddb4d985589852492e7", ("dags",)),
+    Repository("akanowhere/git_plataforma_dados_alloha_airflow", "9d0828ce634d5bfad0e36109357706ae4b24513b", ("dags",)),
+    Repository("doridang001-lab/doridang_airflow", "066a854852a9efe5f2befabf400915e14a2b7a3d", ("dags",)),
 )
 
 
