@@ -7,6 +7,7 @@ import datetime as dt
 from dagwarden.audit.entry import AuditEntry, AuditOutcome, Kind, What, When, Where, explain, make_insert_id, shorten
 from dagwarden.events.objects import ObjectEvent
 from dagwarden.lint.finding import Severity
+from dagwarden.lint.located import count_allowed
 from dagwarden.names import EnvironmentName, PushId
 from dagwarden.policy.verdict import Outcome, Principal, Verdict, count_findings, say_outcome
 
@@ -62,6 +63,7 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
             "warnings": warnings,
             "files_changed": verdict.files_changed,
             "switched_off": verdict.switched_off,
+            "suppressed": count_allowed(verdict.findings),
             "dry_run": verdict.dry_run,
         },
         insert_id=make_insert_id(
