@@ -65,6 +65,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("doctor", "doctor", "doctor", CHECK, "Which layers of the sandbox this host offers; whether services answer."),
     Verb("rules", "rules", "rules", CHECK, "The rules a push is held to, and the page of one."),
     Verb("policy", "policy", "app", CHECK, "Check a policy.yaml or environment.yaml before it is applied."),
+    Verb("env", "env", "app", CHECK, "What the gate needs installed to import an environment's DAG files."),
     Verb("verify", "verify", "verify", CHECK, "Walk the chain, the bucket and every instance, and compare."),
 )
 

@@ -54,6 +54,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """None where the file does not say."""
     packages: tuple[str, ...] = ()
     components: tuple[Component, ...]
+    service_accounts: tuple[str, ...] = ()
+    """E-mails of the accounts that its components run as."""
 
     def release(self) -> str:
         """The release of Airflow, e.g. `3.3.2`.
@@ -70,9 +72,6 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
                 hint=f'say all three numbers, as in `airflow: "{minor}.1"`',
             )
         return f"{minor}.{self.airflow_patch}"
-
-    service_accounts: tuple[str, ...] = ()
-    """E-mails of the accounts that its components run as."""
 
 
 @functools.lru_cache(maxsize=8)

@@ -13,6 +13,7 @@ from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.lint.page import find as find_by
 from dagwarden.validate.import_rules import find
 from dagwarden.validate.model import FileModel
+from dagwarden.validate.packages import name_package
 from dagwarden.validate.places import place
 from dagwarden.validate.report import ChildReport, Deed, DeedKind, Ended, Failure, FileReport, Outcome, ValidateSettings
 from dagwarden.validate.rules.failures import find_page
@@ -107,7 +108,13 @@ def _judge_failure(failure: Failure, path: str, root: Path) -> Finding:
     where, line = _place(failure.file, failure.line, root, path)
     said = f"{failure.type}: {_show(failure.message)}" if failure.message else failure.type
     if failure.missing:
-        return find("package-missing", where, f"the package of `{_show(failure.missing)}` is not installed", line=line)
+        package = name_package(failure.missing)
+        said = f"`{_show(failure.missing)}` cannot be imported: `{_show(package)}` is not installed in the environment"
+        hint = (
+            f"add `{_show(package)}` (or what else has the module) to `packages` in environment.yaml and install it "
+            "there, or put the module under dags/ or plugins/"
+        )
+        return find("package-missing", where, said, line=line, hint=hint)
     if failure.type in ("SystemExit", "KeyboardInterrupt"):
         return find("import-exit", where, f"the import raises {said}", line=line)
     if failure.type == "MemoryError":

@@ -21,8 +21,6 @@ from dagwarden.lint.airflow_ignore import might_hold_dag
 from dagwarden.validate.report import Failure
 
 MAX_MESSAGE_CHARS = 2000
-PROVIDER_FAMILIES = ("apache", "atlassian", "cncf", "common", "dbt", "microsoft")
-"""Their packages have one name more, as apache-airflow-providers-cncf-kubernetes."""
 UNREADABLE = "(what it says cannot be read)"
 
 
@@ -135,20 +133,39 @@ def _find_origin(error: BaseException, root: Path) -> tuple[str, int]:
 
 
 def _find_missing(error: BaseException, root: Path) -> str:
-    """The top-level package that is neither installed, nor Python's, nor the tree's; empty for none."""
-    if not isinstance(error, ModuleNotFoundError) or type(error.name) is not str:
-        return ""
-    top = error.name.split(".")[0]
+    """The module that is neither installed, nor Python's, nor the tree's; empty for none."""
+    missing = _name_missing(error)
+    top = missing.partition(".")[0]
     homes = (root / folder / name for folder in ("dags", "plugins") for name in (top, f"{top}.py"))
     if not top or top in sys.stdlib_module_names or any(home.exists() for home in homes):
         return ""
-    if error.name.startswith("airflow.providers."):
-        return _name_provider(error.name, linecache.getline(*_find_origin(error, root)))
-    return "" if top in sys.modules or importlib.util.find_spec(top) is not None else top
-
-
-def _name_provider(missing: str, line: str) -> str:
-    """The provider's package; the exception names the first module missing, which may be that of a whole family."""
+    if "." in missing and not _is_shared(missing.rpartition(".")[0]):
+        return ""
+    if "." not in missing and (top in sys.modules or importlib.util.find_spec(top) is not None):
+        return ""
+    line = linecache.getline(*_find_origin(error, root))
     found = re.search(rf"{re.escape(missing)}[\w.]*", line)
-    parts = (found[0] if found else missing).split(".")[2:]
-    return "-".join(["apache-airflow-providers", *parts[: 2 if parts[0] in PROVIDER_FAMILIES else 1]])
+    return found[0] if found else missing
+
+
+def _name_missing(error: BaseException) -> str:
+    """The dotted name of the module that an import did not find.
+
+    `from google.cloud import bigquery` is told of in words only where other packages share `google.cloud`.
+    """
+    if not isinstance(error, ImportError) or type(error.name) is not str:
+        return ""
+    if isinstance(error, ModuleNotFoundError):
+        return error.name
+    said = re.match(r"cannot import name '(\w+)' from '[\w.]+' \(unknown location\)", _say(error))
+    return f"{error.name}.{said[1]}" if said and error.path is None else ""
+
+
+def _is_shared(name: str) -> bool:
+    """Whether several packages may have modules of this name within: it is missing itself, or has no file."""
+    module = sys.modules.get(name)
+    return (
+        name == "airflow.providers"
+        or (module is not None and getattr(module, "__file__", None) is None)
+        or (module is None and "." in name and _is_shared(name.rpartition(".")[0]))
+    )

@@ -71,7 +71,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Innermost file of the release tree on the way to it; empty where there is none."""
     line: int = 0
     missing: str = ""
-    """Top-level package that was not found."""
+    """Dotted name of a module that is neither installed nor in the tree."""
 
 
 class ChildReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):

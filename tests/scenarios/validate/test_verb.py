@@ -36,7 +36,7 @@ def test_errors_are_shown_with_their_lines_and_the_exit_code_is_1(
 ) -> None:
     assert run(["validate", "."]) == 1
     out = capsys.readouterr().out
-    assert "dags/missing.py:2: error: the package of `nowhere_to_be_found` is not installed" in out
+    assert "dags/missing.py:2: error: `nowhere_to_be_found` cannot be imported: `nowhere-to-be-found` is not" in out
     assert "    2 | import nowhere_to_be_found" in out
     assert "1 error in 2 files\n1 DAG, 2 tasks; slowest dags/" in out
 
