@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
-import re
+import functools
 import sys
 import warnings
 from collections.abc import Iterator
@@ -30,9 +30,6 @@ Source: `airflow/settings.py` prepare_syspath_for_config_and_plugins, `airflow/d
 
 _OPEN_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__path__")
 """A module with one of these may have names that its text does not show."""
-
-_INDENTED_IMPORT = re.compile(r"^[ \t]+(from|import)\b|\bimport_module\(", re.MULTILINE)
-"""Without one, it is no matter which functions run at import."""
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
@@ -104,8 +101,7 @@ def read_imports(path: str, content: bytes, *, roots: tuple[str, ...] = ROOTS) -
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return UNREADABLE
     text = content.decode("utf-8", "replace")
-    at_import = find_import_time_functions(tree) if _INDENTED_IMPORT.search(text) else frozenset()
-    reader = _Reader(_find_package(path, roots), at_import, "import_module(" in text)
+    reader = _Reader(_find_package(path, roots), tree, "import_module(" in text)
     reader.read(tree.body, When.IMPORT, is_module=True)
     is_open = reader.is_open or any(word in text for word in _OPEN_WORDS)
     if ":=" in text:
@@ -146,12 +142,12 @@ def _read_allowed(text: str) -> Iterator[Suppression]:
 class _Reader:
     """Walks the statements of a file, and of its expressions only those that can import."""
 
-    def __init__(self, package: tuple[str, ...] | None, at_import: frozenset[FunctionNode], reads_calls: bool) -> None:
+    def __init__(self, package: tuple[str, ...] | None, tree: ast.Module, reads_calls: bool) -> None:
         self.imports: list[Import] = []
         self.names: set[str] = set()
         self.is_open = False
         self._package = package
-        self._at_import = at_import
+        self._tree = tree
         self._reads_calls = reads_calls
 
     def read(self, body: list[ast.stmt], when: When, *, is_module: bool) -> None:
@@ -168,8 +164,7 @@ class _Reader:
             case ast.Import() | ast.ImportFrom():
                 self._read_import(statement, when)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                runs_now = when is When.IMPORT and statement in self._at_import
-                self.read(statement.body, when if runs_now else max(when, When.CALL), is_module=False)
+                self._read_function(statement, when)
             case ast.ClassDef():
                 self.read(statement.body, when, is_module=False)
             case ast.If():
@@ -186,6 +181,18 @@ class _Reader:
                 self.read(statement.body, inner, is_module=is_module)
             case ast.For() | ast.AsyncFor() | ast.While():
                 self.read(statement.body + statement.orelse, when, is_module=is_module)
+
+    def _read_function(self, function: FunctionNode, when: When) -> None:
+        """What functions run at import is found out only where one of them imports: that takes longer than the rest."""
+        before = len(self.imports)
+        self.read(function.body, max(when, When.CALL), is_module=False)
+        if len(self.imports) > before and when is When.IMPORT and function in self._at_import:
+            del self.imports[before:]
+            self.read(function.body, when, is_module=False)
+
+    @functools.cached_property
+    def _at_import(self) -> frozenset[FunctionNode]:
+        return find_import_time_functions(self._tree)
 
     def _read_try(self, statement: ast.Try | ast.TryStar, when: When, is_module: bool) -> None:
         guarded = max(when, When.GUARDED) if any(map(_takes_import_error, statement.handlers)) else when

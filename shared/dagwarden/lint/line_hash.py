@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Collection
+from itertools import accumulate
 
 import msgspec
 
@@ -12,7 +12,6 @@ WINDOW = 100
 """Characters from the start of a line that count, blanks and tabs left out."""
 _BASE = 37
 _END_OF_FILE = 0xFFFF
-_BLANKS = re.compile(r"[ \t]+")
 
 
 class LineHashes(msgspec.Struct, frozen=True):
@@ -39,10 +38,12 @@ class LineHashes(msgspec.Struct, frozen=True):
         if any(other >= line and self.starts[other - 1] < start + WINDOW for other in hidden):
             return ""
         window = self.units[start : start + WINDOW]
+        first = window[0]
         value = 0
         for unit in window:
             value = (value * _BASE + unit) & 0xFFFFFFFFFFFFFFFF
-        count = sum(self.units[other : other + WINDOW] == window for other in self.starts[:line])
+        alike = [other for other in self.starts[:line] if self.units[other] == first]
+        count = sum(self.units[other : other + WINDOW] == window for other in alike)
         return f"{value:x}:{count}"
 
 
@@ -51,13 +52,15 @@ def read_lines(text: str) -> LineHashes:
 
     Source: github.com/github/codeql-action, src/fingerprints.ts.
     """
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace(" ", "").replace("\t", "")
     units: array[int] = array("H")
-    starts = []
-    for line in plain.split("\n"):
-        starts.append(len(units))
-        units.frombytes(_BLANKS.sub("", line).encode("utf-16-le", "surrogatepass"))
-        units.append(ord("\n"))
-    units[-1] = _END_OF_FILE
-    units.extend([0] * WINDOW)
-    return LineHashes(units, tuple(starts))
+    units.frombytes(plain.encode("utf-16-le", "surrogatepass"))
+    lines = plain.split("\n")
+    lengths = map(len, lines) if len(units) == len(plain) else map(_count_units, lines)
+    starts = accumulate((length + 1 for length in lengths), initial=0)
+    units.extend([_END_OF_FILE, *[0] * WINDOW])
+    return LineHashes(units, tuple(starts)[:-1])
+
+
+def _count_units(line: str) -> int:
+    return len(line.encode("utf-16-le", "surrogatepass")) // 2

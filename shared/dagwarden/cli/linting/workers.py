@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import time
@@ -24,6 +25,8 @@ BATCHES_PER_WORKER = 4
 OUTSIDE_DEADLINE_S = 90.0
 """How long a task may wait for somebody else: a little longer than that one's own deadline."""
 ORPHAN_CHECK_S = 1.0
+GARBAGE_THRESHOLD = 50_000
+"""Objects between two searches for garbage: a worker makes many that live as long as its batch, and few cycles."""
 
 
 class _Worker(Generic[R]):
@@ -131,6 +134,8 @@ def _work(task: Task[R], pipe: Connection, parents: Connection) -> None:
     """The whole life of a worker."""
     parents.close()
     parent = os.getppid()
+    gc.freeze()  # what was loaded before the fork is never garbage
+    gc.set_threshold(GARBAGE_THRESHOLD)
     try:
         while True:
             # Siblings hold copies of the parent's end: its death does not close the pipe.
