@@ -19,8 +19,22 @@ class Forged(Exception):
 
 def frame(nonce: bytes, message: Message) -> bytes:
     """A message as it goes over the pipe."""
-    content = _ENCODER.encode(message)
+    try:
+        content = _ENCODER.encode(message)
+    except UnicodeEncodeError:
+        content = _ENCODER.encode(_replace_surrogates(msgspec.to_builtins(message)))
     return nonce + len(content).to_bytes(LENGTH_BYTES, "big") + content
+
+
+def _replace_surrogates(value: object) -> object:
+    """The same, with `?` for what no text may hold: names of files, and what strangers make up, may have it."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {key: _replace_surrogates(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_surrogates(each) for each in value]
+    return value
 
 
 def read_frames(nonce: bytes, content: bytes, *, is_whole: bool) -> tuple[list[Deed], ChildReport | None]:

@@ -46,6 +46,7 @@ FOUND: dict[str, str] = {
     "loosen_modes": "write-outside-scratch",
     "memory_bomb": "import-memory",
     "native_code": "native-code-at-import",
+    "no_text": "read-outside-tree",
     "patch_airflow": "airflow-patched",
     "patch_code": "airflow-patched",
     "patch_validator": "import-error",

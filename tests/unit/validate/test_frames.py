@@ -35,6 +35,12 @@ def test_a_killed_child_may_be_cut_off() -> None:
         assert read_frames(NONCE, whole[:end], is_whole=False) == ([DEED], None)
 
 
+def test_what_is_no_text_is_still_told() -> None:
+    said = Deed(kind=DeedKind.READ_OUTSIDE, subject="/etc/\udcff", file="/t/dags/a.py", line=3)
+    [heard], _ = read_frames(NONCE, frame(NONCE, said), is_whole=True)
+    assert (heard.subject, heard.line) == ("/etc/?", 3)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_heard_or_forged(content: bytes) -> None:
     for is_whole in (True, False):
