@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,6 +47,9 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     needs: str = ""
     """A Python regular expression that every file with a match satisfies, unless it renames what it imports: the second
     sieve, for rules whose words stand in most files. A line feed stands before every line, the first included."""
+    repeats: str = ""
+    """A Python regular expression with one group, for rules on what stands twice: every file with a match holds two
+    places of this form whose groups are equal."""
     names: dict[_Text, _Text] = {}
     """Qualified names, and how the rule spells each: files that import one under another name are read as if they did
     not. See `aliases`."""
@@ -90,6 +93,8 @@ class PatternRule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """In lower case; one of each group stands in every file that can match."""
     needs: re.Pattern[str] | None
     """A file that renames nothing, and holds nothing of this form, cannot match."""
+    repeats: re.Pattern[str] | None
+    """Neither can one that does not hold this twice with the same group."""
     masks: str
     names: dict[str, str]
     config: dict[str, Any]
@@ -184,6 +189,7 @@ def load_rule(content: bytes, *, name: str, is_own: bool = False) -> PatternRule
         message=file.message.strip(),
         literals=tuple(tuple(word.lower() for word in group) for group in file.metadata.literals),
         needs=re.compile(file.metadata.needs) if file.metadata.needs else None,
+        repeats=re.compile(file.metadata.repeats) if file.metadata.repeats else None,
         masks=file.metadata.masks,
         names=file.metadata.names,
         config=config,
@@ -231,11 +237,19 @@ def _check_meaning(document: Document[RuleFile], *, is_own: bool) -> list[Fault]
         faults.append(Fault(document.line("metadata", "fix"), "`metadata.fix` says safe, and there is no `fix`"))
     if "\n" in file.fix.strip():
         faults.append(Fault(document.line("fix"), "`fix` must be one line"))
-    try:
-        re.compile(file.metadata.needs)
-    except re.error as error:
-        faults.append(Fault(document.line("metadata", "needs"), f"`needs` is no regular expression: {error}"))
-    return faults
+    return [*faults, *_check_expressions(document)]
+
+
+def _check_expressions(document: Document[RuleFile]) -> Iterator[Fault]:
+    about = document.value.metadata
+    for key, expression in (("needs", about.needs), ("repeats", about.repeats)):
+        try:
+            groups = re.compile(expression).groups
+        except re.error as error:
+            yield Fault(document.line("metadata", key), f"`{key}` is no regular expression: {error}")
+            continue
+        if key == "repeats" and expression and groups != 1:
+            yield Fault(document.line("metadata", key), f"`repeats` must have one group, got {groups}")
 
 
 def _find_clashes(patterns: list[PatternRule]) -> list[str]:

@@ -7,6 +7,7 @@ one word after the other takes longer than parsing the file.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Sequence
 
 import re2  # type: ignore[import-untyped]
@@ -35,18 +36,20 @@ class Sieve:
         return [rule for rule, groups in self._groups if not any(map(found.isdisjoint, groups))]
 
     def sift_by_form(self, text: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
-        """Those of the rules whose `needs` the text may satisfy; it renames nothing that it imports."""
+        """Those of the rules whose `needs` and `repeats` the text may satisfy; it renames nothing that it imports."""
         lines = f"\n{text}"
         # RE2 and Python mean the same by a letter in ASCII alone; Python's own search can take minutes.
         found = _search(self._forms, lines) if text.isascii() else frozenset(self._places.values())
 
-        def satisfies(rule: PatternRule) -> bool:
-            if rule.needs is None:
-                return True
-            place = self._places.get(rule.needs.pattern)
-            return place in found if place is not None else rule.needs.search(lines) is not None
+        def satisfies(needs: re.Pattern[str]) -> bool:
+            place = self._places.get(needs.pattern)
+            return place in found if place is not None else needs.search(lines) is not None
 
-        return [rule for rule in rules if satisfies(rule)]
+        return [
+            rule
+            for rule in rules
+            if (rule.needs is None or satisfies(rule.needs)) and (rule.repeats is None or _repeats(rule.repeats, text))
+        ]
 
 
 @functools.lru_cache(maxsize=64)
@@ -68,6 +71,11 @@ def _make_set(patterns: Iterable[str]) -> tuple[re2.Set, dict[str, int]]:
             continue
     made.Compile()
     return made, places
+
+
+def _repeats(form: re.Pattern[str], text: str) -> bool:
+    groups = form.findall(text)
+    return len(set(groups)) < len(groups)
 
 
 def _search(patterns: re2.Set, text: str) -> frozenset[int]:

@@ -26,6 +26,7 @@ def sift_plainly(text: str) -> list[str]:
         for rule in RULES
         if all(any(word in lowered for word in group) for group in rule.literals)
         and (rule.needs is None or rule.needs.search(lines))
+        and (rule.repeats is None or len({*rule.repeats.findall(text)}) < len(rule.repeats.findall(text)))
     ]
 
 
@@ -57,3 +58,10 @@ def test_a_long_hostile_line_is_sifted_in_time() -> None:
     text = "x = '" + "{{" * 200_000 + "password=" * 20_000 + "'\npassword = 'correct-horse'\n"
     assert "hard-coded-secret" in sift(text)
     assert "hard-coded-secret" in sift(f"{text} # é")
+
+
+def test_what_must_stand_twice_is_asked_for_twice() -> None:
+    once = "with DAG('d'):\n    EmptyOperator(task_id='a')\n"
+    assert "duplicate-task-id" not in sift(once)
+    assert "duplicate-task-id" not in sift(f"{once}    EmptyOperator(task_id='b')\n")
+    assert "duplicate-task-id" in sift(f"{once}    EmptyOperator(task_id='a')\n")
