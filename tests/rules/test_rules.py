@@ -50,6 +50,10 @@ def test_rule_has_three_cases_of_each_kind(rule: str) -> None:
     assert len(TESTS[rule]["invalid"]) >= 3
 
 
+def test_each_rule_that_follows_imports_is_tried_on_a_renamed_one() -> None:
+    assert {case.values[0] for case in ALIASED} == {rule for rule, pattern in RULES.items() if pattern.names}
+
+
 @pytest.mark.parametrize(("rule", "kind", "source"), CASES)
 def test_case_holds_under_our_loader(rule: str, kind: str, source: str) -> None:
     text, findings = read_source("dags/case.py", source.encode(), python=(3, 11))
