@@ -7,6 +7,7 @@ knows of its fields is what is checked, what the published JSON Schema says, and
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -159,6 +160,16 @@ class _Reader(msgspec.Struct):
                 self.faults.append(Fault(line_of(node), f"`{_say_path((*path, name))}` is missing"))
         return built
 
+    def read_optional(self, node: yaml.Node, kind: msgspec.inspect.UnionType, path: KeyPath) -> Any:
+        (one,) = (each for each in kind.types if not isinstance(each, msgspec.inspect.NoneType))
+        return self.read(node, one, path)
+
+    def read_date(self, node: yaml.Node, _kind: msgspec.inspect.DateType, path: KeyPath) -> Any:
+        try:
+            return dt.date.fromisoformat(node.value).isoformat()
+        except (TypeError, ValueError):
+            return self.fail(node, path, "a date like `2026-12-31`")
+
     def read_list(self, node: yaml.Node, kind: msgspec.inspect.VarTupleType, path: KeyPath) -> Any:
         if not isinstance(node, yaml.SequenceNode):
             return self.fail(node, path, "a list (start each item with `- `)")
@@ -249,6 +260,8 @@ _READERS: dict[type[msgspec.inspect.Type], Callable[..., Any]] = {
     msgspec.inspect.FloatType: _Reader.read_number,
     msgspec.inspect.BoolType: _Reader.read_bool,
     msgspec.inspect.AnyType: _Reader.read_anything,
+    msgspec.inspect.UnionType: _Reader.read_optional,
+    msgspec.inspect.DateType: _Reader.read_date,
 }
 
 

@@ -24,7 +24,7 @@ from dagwarden.lint.imports import UNREADABLE, FileImports
 from dagwarden.lint.located import Located
 from dagwarden.lint.page import Page
 from dagwarden.lint.report import Report, make_report
-from dagwarden.policy.decide import rate_finding
+from dagwarden.policy.enforcement import rate_finding
 
 Paths = Annotated[list[Path] | None, typer.Argument(help="Files, or folders to search for *.py.", show_default=False)]
 

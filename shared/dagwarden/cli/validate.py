@@ -20,7 +20,7 @@ from dagwarden.lint.finding import Finding
 from dagwarden.lint.graph import ImportGraph
 from dagwarden.lint.places import find_places
 from dagwarden.lint.report import Report, make_report
-from dagwarden.policy.decide import rate_finding
+from dagwarden.policy.enforcement import rate_finding
 from dagwarden.policy.environment import Environment, load_environment
 from dagwarden.policy.load import load_policy
 from dagwarden.policy.model import Policy

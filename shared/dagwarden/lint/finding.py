@@ -38,6 +38,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a note that a comment in the code allows something: the finding as it would have been."""
     reason: str = ""
     """The reason that comment gives."""
+    waived: str = ""
+    """Where the policy waives it, e.g. `policy.yaml:40`: then it is only noted, and counted as waived."""
 
 
 def sort_findings(findings: list[Finding]) -> list[Finding]:

@@ -7,19 +7,27 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
-from dagwarden.policy.facts import PushFacts
+from dagwarden.names import Digest
+from dagwarden.policy.approvals import check_approvals
+from dagwarden.policy.break_glass import check_break_glass
+from dagwarden.policy.conditions.check import check_conditions
+from dagwarden.policy.enforcement import lift, rate_finding, waive
+from dagwarden.policy.facts import PushFacts, digest_facts
 from dagwarden.policy.identities import check_identities
 from dagwarden.policy.limits import check_limits
 from dagwarden.policy.model import Policy
+from dagwarden.policy.pages import APPROVAL_MISSING
 from dagwarden.policy.pushers import check_pushers
-from dagwarden.policy.rules import index_rules
-from dagwarden.policy.section import Level
 from dagwarden.policy.verdict import Outcome
+from dagwarden.policy.windows import check_windows
 
 CHECKS: tuple[Callable[[Policy, PushFacts], Iterable[Finding]], ...] = (
     check_pushers,
     check_limits,
     check_identities,
+    check_conditions,
+    check_windows,
+    check_break_glass,
 )
 """All that policy itself holds a push to; each names the clause that says so."""
 
@@ -32,56 +40,40 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Sorted; each with the severity the policy gives it."""
     switched_off: int = 0
     """Findings the policy drops: counted, not told."""
+    facts_digest: Digest
+    """Of all that it rests on, so that it can be shown later on what it rested."""
 
 
 def decide(policy: Policy, facts: PushFacts) -> Decision:
-    """Decide by a policy: denied when any finding is an error, with every reason at once.
+    """Decide by a policy, with every reason at once.
+
+    All findings are rated by the policy's levels, then waived where a waiver is in force; what is told then may ask for
+    approvals; an emergency lifts what it may. Denied when an error is left; held when only approvals are missing.
 
     Each refusal by the policy itself is a finding whose `clause` names the line that says so.
     """
     found = [*facts.findings, *(finding for check in CHECKS for finding in check(policy, facts))]
-    levelled = [rate_finding(policy, finding) for finding in found]
-    findings = [finding for finding in levelled if finding is not None]
-    denied = any(finding.severity is Severity.ERROR for finding in findings)
+    told = [rated for finding in found if (rated := _weigh(policy, finding, facts)) is not None]
+    missing = list(check_approvals(policy, facts, told))
+    told += [rated for finding in missing if (rated := _weigh(policy, finding, facts)) is not None]
+    if facts.break_glass:
+        told = [lift(policy, finding) for finding in told]
     return Decision(
-        outcome=Outcome.DENIED if denied else Outcome.ALLOWED,
-        findings=tuple(sort_findings(findings)),
-        switched_off=levelled.count(None),
+        outcome=_find_outcome(told),
+        findings=tuple(sort_findings(told)),
+        switched_off=len(found) + len(missing) - len(told),
+        facts_digest=digest_facts(facts),
     )
 
 
-_SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Level.AUDIT: Severity.INFO}
-_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+def _weigh(policy: Policy, finding: Finding, facts: PushFacts) -> Finding | None:
+    """The finding as it is rated and waived; None where its rule is switched off."""
+    rated = rate_finding(policy, finding)
+    return None if rated is None else waive(policy, rated, facts.now)
 
 
-def rate_finding(policy: Policy, finding: Finding) -> Finding | None:
-    """The finding as the policy rates it; None where it is switched off.
-
-    What was allowed in the code, and the policy lets nobody allow there, counts as if it had not been.
-    """
-    allowed, forbidden = finding.allows, policy.enforcement.unsuppressable
-    if allowed is None or allowed.rule not in forbidden:
-        return _apply_level(policy, finding)
-    rated = _apply_level(policy, allowed)
-    if rated is None:
-        return None
-    message = f"{allowed.message} (the policy lets no comment allow it)"
-    clause = policy.clause("enforcement", "unsuppressable", forbidden.index(allowed.rule))
-    return msgspec.structs.replace(rated, message=message, clause=clause)
-
-
-def _apply_level(policy: Policy, finding: Finding) -> Finding | None:
-    """The finding as the policy rates it; None where it is switched off. A fixed rule stays as it is."""
-    if index_rules().get(finding.rule):
-        return finding
-    exact = policy.enforcement.rules.get(finding.rule)
-    level = exact or policy.enforcement.default
-    if level is Level.OFF:
-        return None
-    severity = _SEVERITIES[level]
-    if exact is None:
-        severity = max(severity, finding.severity, key=_MILDNESS.__getitem__)
-    if exact is None and severity is finding.severity:
-        return finding
-    clause = policy.clause("enforcement", "rules", finding.rule) if exact else policy.clause("enforcement", "default")
-    return msgspec.structs.replace(finding, severity=severity, clause=clause)
+def _find_outcome(findings: Iterable[Finding]) -> Outcome:
+    errors = {finding.rule for finding in findings if finding.severity is Severity.ERROR}
+    if not errors:
+        return Outcome.ALLOWED
+    return Outcome.HELD if errors == {APPROVAL_MISSING.rule} else Outcome.DENIED

@@ -12,7 +12,7 @@ from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.model import Policy
-from dagwarden.policy.rules import TOO_MANY_DELETES
+from dagwarden.policy.pages import IMPORT_TOO_SLOW, TOO_MANY_DELETES
 from dagwarden.push import rules as push_rules
 
 
@@ -20,6 +20,7 @@ def check_limits(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
     """Every limit that the changes go past, each with limit, selected and population."""
     yield from _check_sizes(policy, facts.changes)
     yield from _check_deletes(policy, facts)
+    yield from _check_imports(policy, facts)
 
 
 def _check_sizes(policy: Policy, changes: Sequence[FileChange]) -> Iterator[Finding]:
@@ -40,6 +41,14 @@ def _check_sizes(policy: Policy, changes: Sequence[FileChange]) -> Iterator[Find
 def _exceed(policy: Policy, rule: str, limit: str, message: str, *, path: str = "") -> Finding:
     finding = push_rules.find(rule, path, message)
     return msgspec.structs.replace(finding, clause=policy.clause("limits", limit))
+
+
+def _check_imports(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
+    most_s, clause = policy.limits.max_import_s, policy.clause("limits", "max_import_s")
+    for path, took_s in sorted(facts.import_seconds.items()):
+        if took_s > most_s:
+            said = f"the import takes {took_s:.1f} s; at most {most_s:g} s are allowed"
+            yield find(IMPORT_TOO_SLOW, said, path=path, clause=clause)
 
 
 def _check_deletes(policy: Policy, facts: PushFacts) -> Iterator[Finding]:

@@ -7,12 +7,17 @@ from collections.abc import Callable, Collection, Iterator
 
 import msgspec
 
-from dagwarden.documents import Document, read_document, refuse, suggest
+from dagwarden.documents import Document, KeyPath, read_document, refuse, suggest
+from dagwarden.iam.rules import APPLIABLE, IAM_PAGES
+from dagwarden.policy.conditions.check import check_meaning
 from dagwarden.policy.globs import explain_glob, match_path
+from dagwarden.policy.iam import check_iam
+from dagwarden.policy.levels import list_levels
 from dagwarden.policy.model import Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
 from dagwarden.policy.teams import check_teams
+from dagwarden.policy.windows import explain_window
 from dagwarden.wire import digest
 from dagwarden.yaml_nodes import Fault
 
@@ -67,10 +72,13 @@ def _check_meaning(document: Document[PolicyFile]) -> list[Fault]:
 
 def _check_rules(document: Document[PolicyFile]) -> Iterator[Fault]:
     known = index_rules()
-    for rule, level in document.value.enforcement.rules.items():
+    for path, rule, level in list_levels(document.value.enforcement):
         if level is not Level.ENFORCE and known.get(rule):
-            line = document.line("enforcement", "rules", rule)
-            yield Fault(line, f"`{rule}` cannot be turned down to `{level}`: {known[rule]}")
+            yield Fault(document.line(*path), f"`{rule}` cannot be turned down to `{level}`: {known[rule]}")
+    for index, waiver in enumerate(document.value.waivers):
+        if known.get(waiver.rule):
+            line = document.line("waivers", index, "rule")
+            yield Fault(line, f"`{waiver.rule}` cannot be waived: {known[waiver.rule]}")
     if not document.value.lint.rules:
         yield from _find_unknown(document, frozenset())
 
@@ -78,32 +86,41 @@ def _check_rules(document: Document[PolicyFile]) -> Iterator[Fault]:
 def _find_unknown(document: Document[PolicyFile], own: Collection[str]) -> Iterator[Fault]:
     """The rules that a policy names and that neither Dagwarden nor the team has."""
     known = [*index_rules(), *own]
-    named: list[tuple[str, tuple[str | int, ...]]] = [
-        (rule, ("rules", rule)) for rule in document.value.enforcement.rules
-    ]
-    named += [(rule, ("unsuppressable", index)) for index, rule in enumerate(document.value.enforcement.unsuppressable)]
-    for rule, path in named:
+    for path, rule in _list_rules(document.value):
         if rule not in known:
-            line = document.line("enforcement", *path)
-            yield Fault(line, f"`{rule}` is no rule{suggest(rule, known)}; see `dagwarden rules`")
+            yield Fault(document.line(*path), f"`{rule}` is no rule{suggest(rule, known)}; see `dagwarden rules`")
+
+
+def _list_rules(file: PolicyFile) -> Iterator[tuple[KeyPath, str]]:
+    """Every rule that a policy names, and where."""
+    yield from ((path, rule) for path, rule, _ in list_levels(file.enforcement))
+    yield from ((("enforcement", "unsuppressable", i), rule) for i, rule in enumerate(file.enforcement.unsuppressable))
+    yield from ((("waivers", i, "rule"), waiver.rule) for i, waiver in enumerate(file.waivers))
+    for index, entry in enumerate(file.approvals):
+        yield from ((("approvals", index, "rules", place), rule) for place, rule in enumerate(entry.rules))
 
 
 def _check_globs(document: Document[PolicyFile]) -> Iterator[Fault]:
-    file = document.value
-    globs = [
-        *(((("pushers", index, key), getattr(pusher, key))) for index, pusher in enumerate(file.pushers)
-          for key in ("paths", "refs")),
-        (("raw_drops", "paths"), file.raw_drops.paths),
-        *(((("teams", index, "paths"), team.paths)) for index, team in enumerate(file.teams)),
-    ]  # fmt: skip
-    for path, values in globs:
-        for index, glob in enumerate(values):
+    for path, globs in _list_globs(document.value):
+        for index, glob in enumerate(globs):
             if reason := explain_glob(glob):
                 yield Fault(document.line(*path, index), f"`{glob}` {reason}")
             elif path[-1] == "paths" and not _may_cover(glob):
                 yield Fault(
                     document.line(*path, index), f"`{glob}` covers nothing: paths start with `dags/` or `plugins/`"
                 )
+
+
+def _list_globs(file: PolicyFile) -> Iterator[tuple[KeyPath, tuple[str, ...]]]:
+    """Every list of globs over paths or refs, and where it stands."""
+    for index, pusher in enumerate(file.pushers):
+        yield ("pushers", index, "refs"), pusher.refs
+    for key in ("pushers", "teams", "windows", "approvals", "waivers"):
+        yield from (((key, index, "paths"), entry.paths) for index, entry in enumerate(getattr(file, key)))
+    for index, override in enumerate(file.enforcement.overrides):
+        yield ("enforcement", "overrides", index, "paths"), override.paths
+    yield ("raw_drops", "paths"), file.raw_drops.paths
+    yield ("break_glass", "paths"), file.break_glass.paths
 
 
 def _may_cover(glob: str) -> bool:
@@ -113,18 +130,46 @@ def _may_cover(glob: str) -> bool:
 
 
 def _check_names(document: Document[PolicyFile]) -> Iterator[Fault]:
-    seen: dict[str, int] = {}
+    for key in ("pushers", "windows", "approvals"):
+        seen: dict[str, int] = {}
+        for index, entry in enumerate(getattr(document.value, key)):
+            line = document.line(key, index, "name")
+            if entry.name in seen:
+                yield Fault(line, f"`{entry.name}` names two {key}, the first on line {seen[entry.name]}")
+            seen.setdefault(entry.name, line)
     for index, pusher in enumerate(document.value.pushers):
-        line = document.line("pushers", index, "name")
-        if pusher.name in seen:
-            yield Fault(line, f"`{pusher.name}` names two pushers, the first on line {seen[pusher.name]}")
-        seen.setdefault(pusher.name, line)
         if not pusher.may:
             yield Fault(document.line("pushers", index, "may"), f"`{pusher.name}` may do nothing; list `push`")
 
 
+def _check_windows(document: Document[PolicyFile]) -> Iterator[Fault]:
+    for index, window in enumerate(document.value.windows):
+        yield from explain_window(window, functools.partial(document.line, "windows", index))
+
+
+def _check_overrides(document: Document[PolicyFile]) -> Iterator[Fault]:
+    teams = [team.name for team in document.value.teams]
+    for index, override in enumerate(document.value.enforcement.overrides):
+        line = functools.partial(document.line, "enforcement", "overrides", index)
+        if bool(override.paths) == bool(override.team):
+            yield Fault(line(), "an override names either `paths` or a `team`")
+        elif override.team and override.team not in teams:
+            yield Fault(line("team"), f"`{override.team}` is no team{suggest(override.team, teams)}")
+        if override.default is None and not override.rules:
+            yield Fault(line(), "an override says `default`, `rules` or both")
+
+
 def _check_teams(document: Document[PolicyFile]) -> Iterator[Fault]:
     yield from check_teams(document.value.teams, document.line)
+
+
+def _check_iam(document: Document[PolicyFile]) -> Iterator[Fault]:
+    known = [page.rule for page in IAM_PAGES]
+    yield from check_iam(document.value.iam, document.line, known=known, appliable=APPLIABLE)
+
+
+def _check_conditions(document: Document[PolicyFile]) -> Iterator[Fault]:
+    yield from check_meaning(document.value.conditions, document.line)
 
 
 _CHECKS: tuple[Callable[[Document[PolicyFile]], Iterator[Fault]], ...] = (
@@ -132,6 +177,10 @@ _CHECKS: tuple[Callable[[Document[PolicyFile]], Iterator[Fault]], ...] = (
     _check_globs,
     _check_names,
     _check_teams,
+    _check_conditions,
+    _check_windows,
+    _check_overrides,
+    _check_iam,
 )
 
 

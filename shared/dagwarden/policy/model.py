@@ -5,13 +5,19 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from dagwarden.documents import Document
 from dagwarden.names import Digest
-from dagwarden.policy.section import Bytes, Count, Glob, Level, Name, Paths, Percent, Principals, Section
+from dagwarden.policy.approvals import Approvals
+from dagwarden.policy.break_glass import BreakGlass
+from dagwarden.policy.conditions.section import Condition
+from dagwarden.policy.iam import Iam
+from dagwarden.policy.levels import Enforcement
+from dagwarden.policy.section import Bytes, Count, Glob, Name, Paths, Percent, Principals, Section
 from dagwarden.policy.teams import Identities, Team
+from dagwarden.policy.waivers import Waiver
+from dagwarden.policy.windows import Window
 from dagwarden.validate.guarantees import DEFAULT_GUARANTEES, Guarantee
 
 
@@ -21,20 +27,6 @@ class Action(enum.StrEnum):
     PUSH = "push"
     FORCE = "force"
     ROLLBACK = "rollback"
-
-
-class Enforcement(Section, frozen=True, kw_only=True):
-    """How strictly rules are held.
-
-    `default` is a ceiling: `enforce` lets each rule act as it is rated, `warn` lets none deny, `audit` only notes,
-    `off` drops. A level under `rules` is exact: that rule denies, warns, notes or is dropped, whatever its rating.
-    """
-
-    default: Level = Level.ENFORCE
-    rules: dict[str, Level] = msgspec.field(default_factory=dict)
-    unsuppressable: Annotated[
-        tuple[str, ...], Meta(description="rules that no `# dagwarden: allow` comment in the code lets through")
-    ] = ()
 
 
 class Lint(Section, frozen=True, kw_only=True):
@@ -52,6 +44,10 @@ class Lint(Section, frozen=True, kw_only=True):
 class Validation(Section, frozen=True, kw_only=True):
     """How the imports of DAG files are bounded, and what must hold around them."""
 
+    imports: Annotated[
+        Literal["required", "skipped"],
+        Meta(description="whether DAG files are imported before they are released; `skipped`: only their text is read"),
+    ] = "required"
     import_timeout_s: Annotated[float, Meta(ge=0.1, le=600, description="seconds one import may take")] = 30.0
     memory_bytes: Annotated[int, Meta(ge=67_108_864, description="bytes one import may take, beyond Airflow's")] = (
         536_870_912
@@ -104,6 +100,9 @@ class Limits(Section, frozen=True, kw_only=True):
         Percent, Meta(description="of the files that the same source has released here; of all files in a rollback")
     ] = 50
     always_allowed_deletes: Annotated[Count, Meta(description="deletes that the percentage does not apply to")] = 20
+    max_import_s: Annotated[
+        float, Meta(ge=0.1, description="seconds the import of one DAG file may take; Airflow itself gives up after 30")
+    ] = 30.0
 
 
 class PolicyFile(Section, frozen=True, kw_only=True):
@@ -120,6 +119,12 @@ class PolicyFile(Section, frozen=True, kw_only=True):
     limits: Limits = Limits()
     teams: tuple[Team, ...] = ()
     identities: Identities = Identities()
+    conditions: tuple[Condition, ...] = ()
+    windows: tuple[Window, ...] = ()
+    approvals: tuple[Approvals, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    break_glass: BreakGlass = BreakGlass()
+    iam: Iam = Iam()
 
 
 class Policy(PolicyFile, frozen=True, kw_only=True):

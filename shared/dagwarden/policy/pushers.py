@@ -8,15 +8,13 @@ from dagwarden.ledger.release import DeleteFile, FileChange
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import Page, find
 from dagwarden.names import ReleasePath
-from dagwarden.policy import rules
+from dagwarden.policy import pages
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.globs import match_name, match_path
 from dagwarden.policy.model import Action, Policy, Pusher
+from dagwarden.policy.told import MAX_PATHS_TOLD
 from dagwarden.policy.verdict import Principal
 from dagwarden.push.manifest import PushManifest
-
-MAX_PATHS_TOLD = 50
-"""Refused paths each get a finding up to this many; one more says how many there are beyond."""
 
 Entries = Sequence[tuple[int, Pusher]]
 """Entries under `pushers` with their place in the list."""
@@ -27,7 +25,7 @@ def check_pushers(policy: Policy, facts: PushFacts) -> list[Finding]:
     if facts.is_raw_drop:
         return check_raw_drop(policy, facts.changes)
     if not facts.principal.attested_by:
-        return [find(rules.UNATTESTED_PUSH, "nobody signed this push", clause=policy.clause("pushers"))]
+        return [find(pages.UNATTESTED_PUSH, "nobody signed this push", clause=policy.clause("pushers"))]
     return check_pusher(policy, facts.principal, facts.manifest, facts.changes)
 
 
@@ -44,15 +42,15 @@ def check_pusher(
     named = [(i, pusher) for i, pusher in enumerate(policy.pushers) if match_name(principal.name, pusher.principals)]
     if not named:
         said = f"no pusher is called {principal.name}"
-        return [find(rules.PUSHER_UNKNOWN, said, clause=policy.clause("pushers"))]
+        return [find(pages.PUSHER_UNKNOWN, said, clause=policy.clause("pushers"))]
     if manifest.rollback_to is not None:
-        return list(_check_grant(policy, named, paths, Action.ROLLBACK, rules.ROLLBACK_NOT_ALLOWED))
+        return list(_check_grant(policy, named, paths, Action.ROLLBACK, pages.ROLLBACK_NOT_ALLOWED))
     entries, refusal = _narrow(policy, principal, manifest, named)
     if refusal is not None:
         return [refusal]
-    findings = list(_check_grant(policy, entries, paths, Action.PUSH, rules.PATH_NOT_ALLOWED))
+    findings = list(_check_grant(policy, entries, paths, Action.PUSH, pages.PATH_NOT_ALLOWED))
     if manifest.force:
-        findings += _check_grant(policy, entries, paths, Action.FORCE, rules.FORCE_NOT_ALLOWED)
+        findings += _check_grant(policy, entries, paths, Action.FORCE, pages.FORCE_NOT_ALLOWED)
     return findings
 
 
@@ -61,16 +59,16 @@ def check_raw_drop(policy: Policy, changes: Iterable[FileChange]) -> list[Findin
     drops = policy.raw_drops
     if not drops.allowed:
         said, clause = "raw drops are not taken here", policy.clause("raw_drops", "allowed")
-        return [find(rules.RAW_DROP_NOT_ALLOWED, said, path=change.path, clause=clause) for change in changes]
+        return [find(pages.RAW_DROP_NOT_ALLOWED, said, path=change.path, clause=clause) for change in changes]
     findings = []
     for change in changes:
         if not match_path(change.path, drops.paths):
             clause = policy.clause("raw_drops", "paths")
-            findings.append(find(rules.RAW_DROP_NOT_ALLOWED, "not taken here", path=change.path, clause=clause))
+            findings.append(find(pages.RAW_DROP_NOT_ALLOWED, "not taken here", path=change.path, clause=clause))
         if isinstance(change, DeleteFile) and not drops.deletes:
             clause = policy.clause("raw_drops", "deletes")
             said = "deleting a dropped object takes nothing away"
-            findings.append(find(rules.RAW_DROP_DELETE_NOT_ALLOWED, said, path=change.path, clause=clause))
+            findings.append(find(pages.RAW_DROP_DELETE_NOT_ALLOWED, said, path=change.path, clause=clause))
     return findings
 
 
@@ -81,11 +79,11 @@ def _narrow(
     by_source = [(i, pusher) for i, pusher in named if match_name(manifest.source, pusher.sources)]
     if not by_source:
         said = f"{principal.name} may not push from the source {manifest.source}"
-        return [], find(rules.SOURCE_NOT_ALLOWED, said, clause=policy.clause("pushers", named[0][0], "sources"))
+        return [], find(pages.SOURCE_NOT_ALLOWED, said, clause=policy.clause("pushers", named[0][0], "sources"))
     by_ref = [(i, pusher) for i, pusher in by_source if match_path(manifest.ref, pusher.refs)]
     if not by_ref:
         said = f"{principal.name} may not push {manifest.ref or 'without a ref'}"
-        return [], find(rules.REF_NOT_ALLOWED, said, clause=policy.clause("pushers", by_source[0][0], "refs"))
+        return [], find(pages.REF_NOT_ALLOWED, said, clause=policy.clause("pushers", by_source[0][0], "refs"))
     return by_ref, None
 
 
@@ -96,7 +94,7 @@ def _check_grant(
     granting = [(i, pusher) for i, pusher in entries if action in pusher.may]
     if not granting:
         index, pusher = entries[0]
-        page = rules.PUSH_NOT_ALLOWED if action is Action.PUSH else refusal
+        page = pages.PUSH_NOT_ALLOWED if action is Action.PUSH else refusal
         said = f"`{pusher.name}` may {', '.join(pusher.may)}, not {action}"
         yield find(page, said, clause=policy.clause("pushers", index, "may"))
         return

@@ -13,10 +13,12 @@ from dagwarden.names import Digest, EnvironmentName, PushId, ReleaseNumber
 
 
 class Outcome(enum.StrEnum):
-    """Allowed pushes become a release; denied ones change nothing."""
+    """Allowed pushes become a release; denied and held ones change nothing."""
 
     ALLOWED = "allowed"
     DENIED = "denied"
+    HELD = "held"
+    """Waits for approvals and nothing else: nothing is released yet."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     head_commit: str = ""
     policy_digest: Digest | None = None
     """sha256 of the policy.yaml that decided; None when the push fell before policy was asked."""
+    facts_digest: Digest | None = None
+    """sha256 of the facts that it rests on; None when no policy was asked."""
+    break_glass: str = ""
+    """The reason of an emergency; empty: it is none."""
     head: ReleaseNumber = ReleaseNumber(0)
     """The head release the decision was made on."""
     release: ReleaseNumber | None = None
@@ -63,8 +69,11 @@ _WORDS = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.IN
 
 def count_findings(findings: Iterable[Finding]) -> str:
     """`2 errors, 1 warning, 1 note`; what there is none of is left out."""
-    severities = [finding.severity for finding in findings]
+    told = list(findings)
+    severities = [finding.severity for finding in told if not finding.waived]
     counts = [count(severities.count(severity), word) for severity, word in _WORDS if severity in severities]
+    if waived := len(told) - len(severities):
+        counts.append(f"{waived:,} waived")
     return ", ".join(counts) or "no findings"
 
 
@@ -75,9 +84,14 @@ def count(number: int, word: str) -> str:
 
 def say_outcome(verdict: Verdict) -> str:
     """What was decided, in one line: the same for the pusher and for the audit log."""
-    if verdict.outcome is Outcome.DENIED:
+    emergency = f"emergency ({verdict.break_glass}): " if verdict.break_glass else ""
+    return f"{emergency}{_say_outcome(verdict)}"
+
+
+def _say_outcome(verdict: Verdict) -> str:
+    if verdict.outcome is not Outcome.ALLOWED:
         stays = f"release {verdict.head} stays live" if verdict.head else "nothing is released yet"
-        return f"denied: {count_findings(verdict.findings)}; {stays}"
+        return f"{_say_refusal(verdict)}; {stays}"
     changed = f"{count(verdict.files_changed, 'file')} changed"
     if verdict.release is not None:
         return f"release {verdict.release} ({changed})"
@@ -86,3 +100,10 @@ def say_outcome(verdict: Verdict) -> str:
         return f"nothing to release: {is_this} already is this"
     where = f"on top of release {verdict.head}" if verdict.head else "as the first release"
     return f"{'dry run: would be allowed' if verdict.dry_run else 'allowed'} {where} ({changed})"
+
+
+def _say_refusal(verdict: Verdict) -> str:
+    if verdict.outcome is Outcome.HELD:
+        would = "dry run: would be held" if verdict.dry_run else "held"
+        return f"{would} until it is approved (dagwarden approve {verdict.push_id[:12]})"
+    return f"denied: {count_findings(verdict.findings)}"

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from dagwarden.ledger.release import PutFile
 from dagwarden.ledger.state import empty_state
-from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.suppress import allow
 from dagwarden.names import Digest, EnvironmentName, ReleasePath
@@ -18,14 +17,11 @@ from dagwarden.policy.decide import decide
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.load import load_policy
 from dagwarden.policy.model import Policy
-from dagwarden.policy.pushers import MAX_PATHS_TOLD
-from dagwarden.policy.rules import POLICY_RULES, index_rules
+from dagwarden.policy.rules import index_rules, list_pages
 from dagwarden.policy.section import Level
+from dagwarden.policy.told import MAX_PATHS_TOLD
 from dagwarden.policy.verdict import Outcome, Principal
 from dagwarden.push.manifest import PushManifest
-from dagwarden.push.rules import PUSH_RULES
-from dagwarden.validate.import_rules import IMPORT_RULES
-from dagwarden.validate.rules.table import MODEL_PAGES
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 RULES = sorted(rule for rule, fixed in index_rules().items() if not fixed)
@@ -115,10 +111,7 @@ def test_many_refused_paths_are_told_in_part_and_counted() -> None:
 
 
 def test_codes_of_all_rules_are_unique() -> None:
-    codes = [page.code for page in load_catalogue().pages.values()]
-    codes += [page.code for page in (*MODEL_PAGES, *POLICY_RULES)] + [
-        rule.code for rule in (*PUSH_RULES, *IMPORT_RULES)
-    ]
+    codes = [page.code for page in list_pages()]
     assert len(set(codes)) == len(codes)
     assert len(index_rules()) == len(codes)
 
