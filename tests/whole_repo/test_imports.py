@@ -10,6 +10,7 @@ WORDS = ("errors", "names", "wire", "settings", "yaml_nodes", "documents")
 PURE = (
     *WORDS,
     "events",
+    "iam",
     "lint",
     "policy",
     *(f"push.{name}" for name in ("manifest", "archive", "paths", "rules", "ancestry", "tar")),
