@@ -96,7 +96,9 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
 
 def _prepare(task: Task) -> None:
     os.chdir(task.root)
-    os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
+    settings: Any = sys.modules["airflow.settings"]
+    settings.DAGS_FOLDER = os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
+    settings.PLUGINS_FOLDER = os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(task.root / "plugins")
     tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
     random.seed()
     extend_path(task.root)

@@ -17,7 +17,7 @@ from dagwarden.validate.packages import name_package
 from dagwarden.validate.places import place
 from dagwarden.validate.report import ChildReport, Deed, DeedKind, Ended, Failure, FileReport, Outcome, ValidateSettings
 from dagwarden.validate.rules.failures import find_page
-from dagwarden.validate.rules.table import FILE_WITHOUT_DAG, check_file
+from dagwarden.validate.rules.table import FILE_WITHOUT_DAG, OPERATOR_PATCHED, check_file
 
 RULES_OF_DEEDS: dict[DeedKind, str] = {
     DeedKind.NETWORK: "network-at-import",
@@ -48,6 +48,8 @@ def judge(outcome: Outcome, root: Path, settings: ValidateSettings, source: byte
     found = [*_judge_deeds(outcome, root), *_judge_end(outcome, root, settings, {each.rule for each in told})]
     if outcome.report.failures:
         told = [each for each in told if each.rule != FILE_WITHOUT_DAG.rule]
+    if model is not None and set(model.patched) <= set(outcome.report.patched):
+        told = [each for each in told if each.rule != OPERATOR_PATCHED.rule]
     return FileReport(
         path=outcome.path,
         model=model,

@@ -49,6 +49,7 @@ FOUND: dict[str, str] = {
     "no_text": "read-outside-tree",
     "patch_airflow": "airflow-patched",
     "patch_code": "airflow-patched",
+    "patch_operator": "airflow-patched",
     "patch_validator": "import-error",
     "ptrace_parent": "native-code-at-import",
     "raise_hostile_error": "import-error",
@@ -142,6 +143,10 @@ def test_a_class_that_lies_about_its_kind_hides_no_dag(field: Field) -> None:
     assert {"import-error", "object-lies"} <= field.rules("liar"), (
         "the DAG that calls itself an int is seen, and refused as Airflow would"
     )
+
+
+def test_what_was_patched_is_told_once(field: Field) -> None:
+    assert [finding.rule for finding in field.reports["patch_operator"].findings] == ["airflow-patched"]
 
 
 def test_a_closed_validator_leaves_no_process_and_no_folder(tmp_path: Path) -> None:

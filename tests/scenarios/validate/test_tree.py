@@ -165,3 +165,29 @@ def test_a_broken_module_of_a_zip_file_is_told_and_the_others_stay(validator: Va
     report = validate_tree(validator, root, ["dags/packed.zip"], SETTINGS)
     assert rules_of(report) == {("import-error", "dags/packed.zip/first.py")}
     assert [dag.dag_id for dag in report.files[ReleasePath("dags/packed.zip")].dags] == ["zipped"]
+
+
+SHOWS_TIMETABLE = """
+from airflow.plugins_manager import AirflowPlugin
+from airflow.timetables.trigger import CronTriggerTimetable
+class OnTheHour(CronTriggerTimetable):
+    pass
+class Shows(AirflowPlugin):
+    name = "shows"
+    timetables = [OnTheHour]
+"""
+ASKS_PLUGINS = """
+from airflow.plugins_manager import get_timetables_plugins
+from airflow.sdk import DAG
+for name in get_timetables_plugins():
+    globals()[name] = DAG(name.rpartition(".")[2], schedule=None)
+"""
+
+
+def test_a_dag_file_sees_the_plugins_of_its_tree(validator: Validator, root: Path) -> None:
+    write(root, {"plugins/shows.py": SHOWS_TIMETABLE, "dags/asks.py": ASKS_PLUGINS})
+    report = validate_tree(validator, root, ["dags/asks.py"], SETTINGS)
+    assert [dag.dag_id for model in report.models for dag in model.dags] == ["OnTheHour"]
+    reads = report.files[ReleasePath("dags/asks.py")].reads
+    assert reads is not None
+    assert {"plugins/", "plugins/shows.py"} <= set(reads), "another plugin may make it another DAG"
