@@ -175,3 +175,15 @@ def test_people_see_line_and_hint_and_what_is_gone() -> None:
     assert "dags/a.py:1:12: error: a secret is written in plain text: *** (14 characters)" in told
     assert "dags/a.py: note: nothing matches `variable-get-at-import` in the baseline any more" in told
     assert told.endswith("1 error in 1 file; 1 baseline entry gone\n")
+
+
+def test_people_see_which_rules_many_findings_come_from() -> None:
+    few, many = render_human(report_on({"dags/a.py": IMPORT + READ * 18 + SECRET})), IMPORT + READ * 20 + SECRET
+    assert "dagwarden rules" not in few
+    assert render_human(report_on({"dags/a.py": many})).splitlines()[-5:] == [
+        "",
+        "    20  variable-get-at-import",
+        "     1  hard-coded-secret",
+        "        (`dagwarden rules RULE` tells what one means)",
+        "1 error, 20 warnings in 1 file",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from dagwarden.lint.report import Report, summarise
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MAX_SHOWN_CHARS = 160
+MANY_FINDINGS = 20
+"""From so many on, people see which rules they come from."""
 
 
 class Line(NamedTuple):
@@ -35,6 +38,7 @@ def render_lines(report: Report) -> Iterator[Line]:
         yield Line(
             f"{entry.path}: note: nothing matches `{entry.rule}` in the baseline any more", STYLES[Severity.INFO]
         )
+    yield from _render_rules(report)
     style = "bold red" if report.errors else "yellow" if report.warnings else "green"
     yield Line(summarise(report), style)
 
@@ -52,6 +56,16 @@ def place(finding: Finding) -> str:
 def name(finding: Finding) -> str:
     """`variable-get-at-import DW104`."""
     return f"{finding.rule} {finding.code}".strip()
+
+
+def _render_rules(report: Report) -> Iterator[Line]:
+    """How many findings each rule has, the most frequent first."""
+    if len(report.findings) < MANY_FINDINGS:
+        return
+    yield Line("")
+    for rule, count in Counter(located.finding.rule for located in report.findings).most_common():
+        yield Line(f"{count:6}  {rule}")
+    yield Line("        (`dagwarden rules RULE` tells what one means)")
 
 
 def _render_source(located: Located) -> Iterator[Line]:
