@@ -94,7 +94,7 @@ PASSED_ON = frozenset({"op_kwargs", "op_args", "params", "conf", "templates_dict
 """Arguments of the file's own functions and DAGs: their names mean what the file wants them to."""
 
 _EMAIL = r"[a-z0-9][a-z0-9.-]*@(?:[a-z0-9-]+\.)+gserviceaccount\.com"
-SERVICE_ACCOUNT_EMAIL = re.compile(_EMAIL)
+SERVICE_ACCOUNT_EMAIL = re.compile(_EMAIL, re.IGNORECASE)
 """E-mails of service accounts, the default ones and service agents included."""
 
 TEMPLATE = re.compile(r"\{\{|\{%")
