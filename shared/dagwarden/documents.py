@@ -135,6 +135,8 @@ class _Reader(msgspec.Struct):
     def read(self, node: yaml.Node, kind: msgspec.inspect.Type, path: KeyPath) -> Any:
         self.lines.setdefault(path, line_of(node))
         if isinstance(kind, msgspec.inspect.Metadata):
+            if isinstance(kind.type, msgspec.inspect.StrType):
+                return self.read_text(node, kind.type, path, (kind.extra_json_schema or {}).get("examples", ()))
             kind = kind.type
         return _READERS[type(kind)](self, node, kind, path)
 
@@ -201,14 +203,17 @@ class _Reader(msgspec.Struct):
                 self.faults[-1] = Fault(self.faults[-1].line, self.faults[-1].message + near)
         return node.value
 
-    def read_text(self, node: yaml.Node, kind: msgspec.inspect.StrType, path: KeyPath) -> Any:
+    def read_text(
+        self, node: yaml.Node, kind: msgspec.inspect.StrType, path: KeyPath, examples: Sequence[str] = ()
+    ) -> Any:
         # The text as it stands: `python: 3.10` means "3.10", not the number 3.1.
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
             return self.fail(node, path, "a text")
         if kind.min_length and len(node.value) < kind.min_length:
-            return self.fail(node, path, "a text that is not empty")
+            least = f"of at least {kind.min_length} characters" if kind.min_length > 1 else "that is not empty"
+            return self.fail(node, path, f"a text {least}")
         if kind.pattern and not re.search(kind.pattern, node.value):
-            return self.fail(node, path, f"a text like {kind.pattern}")
+            return self.fail(node, path, f"a text like {' or '.join(map('`{}`'.format, examples)) or kind.pattern}")
         return node.value
 
     def read_integer(self, node: yaml.Node, kind: msgspec.inspect.IntType, path: KeyPath) -> Any:
