@@ -1,4 +1,4 @@
-"""Gate: a finalized object in the inbox becomes one verdict and, if allowed, one release."""
+"""Gate: what arrives in the inbox, and a raw drop that is deleted, becomes one verdict and, if allowed, one release."""
 
 import functools
 import os
@@ -20,5 +20,5 @@ make_gate = functools.cache(Gate)
 @functions_framework.cloud_event
 @boundary("gate", make_cloud)
 def gate(attributes: Mapping[str, str], data: object, cloud: Cloud) -> None:
-    """Handle google.cloud.storage.object.v1.finalized of the inbox bucket."""
+    """Handle google.cloud.storage.object.v1.finalized, archived and deleted of the inbox bucket."""
     make_gate(cloud).handle(read_object_event(attributes, data))

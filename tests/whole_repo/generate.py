@@ -206,7 +206,8 @@ def _starts(function: str) -> str:
     for trigger in blueprint.TRIGGERS:
         if trigger.function == function:
             bucket, topic = _role_of(trigger.bucket), trigger.topic.replace(f"-{blueprint.ENVIRONMENT}", "-ENV")
-            starts.append(f"object finalized in {bucket}" if bucket else f"message on `{topic}`")
+            happening = trigger.event_type.rpartition(".")[2]
+            starts.append(f"object {happening} in {bucket}" if bucket else f"message on `{topic}`")
     return "; ".join(starts)
 
 

@@ -55,6 +55,8 @@ class ObjectEvent(msgspec.Struct, frozen=True, kw_only=True):
     time: dt.datetime
     """When it happened, by Cloud Storage's clock; the same at every delivery. Aware, UTC."""
     event_id: str
+    created_at: dt.datetime | None = None
+    """When the generation came to be; the same in every event of it. Aware, UTC; None when the event does not tell."""
 
     @property
     def resource(self) -> str:
@@ -125,6 +127,7 @@ def _make_event(kind: ObjectEventKind, shape: StorageObjectData, attributes: Map
         metadata=shape.metadata or {},
         time=to_utc(time, attributes),
         event_id=read_attribute(attributes, "id"),
+        created_at=None if shape.time_created is None else to_utc(shape.time_created, attributes),
     )
 
 

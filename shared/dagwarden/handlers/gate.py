@@ -19,11 +19,20 @@ from dagwarden.audit.write import AuditWriter
 from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.identity import utc_now
 from dagwarden.errors import AccessDenied, Contended, InvalidInput, NotFound, Permanent, Tampered, Unavailable
-from dagwarden.events.objects import ObjectEvent, ObjectEventKind
+from dagwarden.events.objects import ObjectEvent
 from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.head_imports import HeadImports
 from dagwarden.handlers.judge import Judgement, changes_python, judge
-from dagwarden.handlers.offer import Offer, offered_push_id, read_offer
+from dagwarden.handlers.offer import (
+    REMOVALS,
+    Offer,
+    arrival_of,
+    may_offer,
+    offered_push_id,
+    read_offer,
+    stands_again,
+    withdraw,
+)
 from dagwarden.handlers.offer_lint import OfferLinter
 from dagwarden.handlers.stages import Stages
 from dagwarden.handlers.turns import Turns
@@ -88,7 +97,8 @@ class Gate:
 
         Returns:
             The verdict; None when the event is of nothing that can be offered: another bucket, another kind of event, a
-            name of no push and no raw drop, or a generation that is gone (its successor has an event of its own).
+            name of no push and no raw drop, or a generation that is gone or overwritten (its successor has an event of
+            its own).
 
         What is wrong with a push is a finding, never an error: an error is about everything else, so the push is
         delivered again until that is mended, and lands among the dead letters rather than being lost.
@@ -99,7 +109,7 @@ class Gate:
             AccessDenied: a grant is missing: the same.
         """
         named = parse_inbox_object(event.name)
-        if event.bucket != self._cloud.inbox.name or event.kind is not ObjectEventKind.FINALIZED or named is None:
+        if event.bucket != self._cloud.inbox.name or named is None or not may_offer(event, named):
             return None
         try:
             return self._handle(event, named)
@@ -120,6 +130,11 @@ class Gate:
         if standing is not None:
             return standing
         policy, policy_findings = self._read_policy(named.environment)
+        if event.kind in REMOVALS:
+            if policy is not None and policy.raw_drops.deletes:
+                self._handle(arrival_of(event), named)  # a drop is decided before its end, whichever is told first
+            if stands_again(self._cloud, event):
+                return None
         try:
             with stages.time("read"):
                 offer = read_offer(self._cloud, event, named, _unpack_limits(policy))
@@ -148,6 +163,8 @@ class Gate:
         """Judge the offer on the present head and commit it there; returns what is left to do, None on a lost race."""
         with stages.time("head"):
             state = self._ledger.state(offer.environment)
+        if offer.is_removal and stands_again(self._cloud, offer.event):  # asked after the head is read: no newer drop
+            offer = withdraw(offer)  # can be in it unseen
         released = state.pushes.get(offer.push_id)
         if released is not None:
             return lambda: self._finish_released(offer, policy, findings, released, stages)

@@ -1,4 +1,4 @@
-"""Reads an inbox object as an offer: a whole push, or one raw file, and who made it."""
+"""Reads what happened in the inbox as an offer: a whole push, one raw file, or its removal; and who made it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import msgspec
 
 from dagwarden.cloud.clients import Cloud
 from dagwarden.errors import AccessDenied, InvalidInput
-from dagwarden.events.objects import ObjectEvent
+from dagwarden.events.objects import ObjectEvent, ObjectEventKind
 from dagwarden.ledger.archive import PlainFile
 from dagwarden.lint.finding import Finding
 from dagwarden.names import EnvironmentName, PushId, PushObject, RawDrop, ReleasePath
 from dagwarden.policy.verdict import Principal
 from dagwarden.push.archive import UnpackLimits, unpack
 from dagwarden.push.attest import ATTESTATION, verify_attestation
-from dagwarden.push.manifest import PushManifest, Put, push_id
+from dagwarden.push.manifest import Delete, PushManifest, Put, push_id
 from dagwarden.push.paths import check_names
 from dagwarden.push.rules import find
 from dagwarden.wire import digest
@@ -21,6 +21,9 @@ from dagwarden.wire import digest
 UNATTESTED = Principal(name="unattested")
 RAW_DROP_SOURCE = "raw-drop"
 """The source of all files dropped one by one."""
+
+REMOVALS = frozenset({ObjectEventKind.ARCHIVED, ObjectEventKind.DELETED})
+"""What tells that a drop is no longer live: it was deleted, or overwritten."""
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +38,35 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     event: ObjectEvent
 
+    @property
+    def is_removal(self) -> bool:
+        """Whether a drop's file is to go because the drop has gone."""
+        return self.is_raw_drop and self.event.kind in REMOVALS
+
+
+def may_offer(event: ObjectEvent, named: PushObject | RawDrop) -> bool:
+    """Whether such an event of such an object can offer anything: arrivals all do, a push that is gone does not."""
+    return event.kind is ObjectEventKind.FINALIZED or (event.kind in REMOVALS and isinstance(named, RawDrop))
+
 
 def offered_push_id(event: ObjectEvent, named: PushObject | RawDrop) -> PushId:
-    """The push's id, known before anything is read: in a push's name; for a raw drop, of the generation dropped."""
+    """The push's id, known before anything is read: in a push's name; for a raw drop and for its removal, of the
+    generation dropped, whichever event tells of it."""
     if isinstance(named, PushObject):
         return named.push_id
+    if event.kind in REMOVALS:
+        return push_id(_manifest_of_removal(event, named))
     return push_id(_manifest_of_drop(event, named, b""))
+
+
+def arrival_of(event: ObjectEvent) -> ObjectEvent:
+    """The arrival of what an event tells the end of."""
+    return msgspec.structs.replace(event, kind=ObjectEventKind.FINALIZED, time=event.created_at or event.time)
+
+
+def stands_again(cloud: Cloud, event: ObjectEvent) -> bool:
+    """Whether the name of what is gone is taken: then it was overwritten, or dropped anew, and not deleted."""
+    return cloud.inbox.stat(event.name) is not None
 
 
 def read_offer(cloud: Cloud, event: ObjectEvent, named: PushObject | RawDrop, limits: UnpackLimits) -> Offer:
@@ -50,7 +76,7 @@ def read_offer(cloud: Cloud, event: ObjectEvent, named: PushObject | RawDrop, li
         NotFound: that generation is gone.
     """
     if isinstance(named, RawDrop):
-        return _read_drop(cloud, event, named, limits)
+        return _make_removal(event, named) if event.kind in REMOVALS else _read_drop(cloud, event, named, limits)
     return _read_push(cloud, event, named, limits)
 
 
@@ -125,6 +151,35 @@ def _read_drop(cloud: Cloud, event: ObjectEvent, named: RawDrop, limits: UnpackL
         is_raw_drop=True,
         findings=tuple(findings),
         event=event,
+    )
+
+
+def _make_removal(event: ObjectEvent, named: RawDrop) -> Offer:
+    return Offer(
+        environment=named.environment,
+        push_id=offered_push_id(event, named),
+        manifest=_manifest_of_removal(event, named),
+        files={},
+        principal=UNATTESTED,
+        is_raw_drop=True,
+        findings=(),
+        event=event,
+    )
+
+
+def withdraw(offer: Offer) -> Offer:
+    """The same offer, which changes nothing any more."""
+    return msgspec.structs.replace(offer, manifest=msgspec.structs.replace(offer.manifest, changes=()))
+
+
+def _manifest_of_removal(event: ObjectEvent, named: RawDrop) -> PushManifest:
+    return PushManifest(
+        environment=named.environment,
+        source=RAW_DROP_SOURCE,
+        created_at=event.created_at or event.time,
+        changes=(Delete(path=named.path),),
+        message=f"{named.path} was deleted from the inbox",
+        nonce=f"{event.bucket}#{event.generation}",
     )
 
 

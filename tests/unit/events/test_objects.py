@@ -52,6 +52,7 @@ def test_official_payload_with_numbers_as_text_is_read() -> None:
         metadata={},
         time=dt.datetime(2020, 4, 23, 7, 38, 57, 230000, tzinfo=dt.UTC),
         event_id="12761621150588617",
+        created_at=dt.datetime(2020, 4, 23, 7, 38, 57, 230000, tzinfo=dt.UTC),
     )
 
 

@@ -119,16 +119,20 @@ NOTIFIED_PREFIXES = ("dags/", "plugins/")
 """logs/ and data/ must start nothing."""
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
+ARCHIVED = "google.cloud.storage.object.v1.archived"
+DELETED = "google.cloud.storage.object.v1.deleted"
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 
 
 class TriggerPlan(msgspec.Struct, frozen=True):
-    """What starts a function: a finalized object of a bucket, or a message on a topic."""
+    """What starts a function: something that happened to an object of a bucket, or a message on a topic."""
 
     name: str
     function: str
     bucket: str = ""
     topic: str = ""
+    event_type: str = FINALIZED
+    """Of the bucket's events; Eventarc matches one type for each trigger."""
 
 
 def make_settings() -> Settings:
@@ -144,6 +148,8 @@ def make_settings() -> Settings:
 
 TRIGGERS = (
     TriggerPlan("gate", "gate", bucket=INBOX),
+    TriggerPlan("gate-archived", "gate", bucket=INBOX, event_type=ARCHIVED),
+    TriggerPlan("gate-deleted", "gate", bucket=INBOX, event_type=DELETED),
     TriggerPlan("notify", "notify", bucket=LEDGER),
     TriggerPlan("mirror-releases", "mirror", bucket=LEDGER),
     TriggerPlan("mirror-drift", "mirror", topic=BUCKET_CHANGES_TOPIC),

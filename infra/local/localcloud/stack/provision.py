@@ -155,7 +155,7 @@ def _topic(name: str) -> str:
 def _trigger(wanted: plan.TriggerPlan, uri: str) -> dict[str, Any]:
     dead_letters = _topic(plan.make_settings().dead_letters_topic)
     body: dict[str, Any] = {
-        "eventFilters": [{"attribute": "type", "value": plan.FINALIZED if wanted.bucket else plan.PUBLISHED}],
+        "eventFilters": [{"attribute": "type", "value": wanted.event_type if wanted.bucket else plan.PUBLISHED}],
         "destination": {"httpEndpoint": {"uri": uri}},
         "serviceAccount": plan.account(wanted.function),
         "localDelivery": {**plan.DELIVERY, "deadLetterTopic": dead_letters},
