@@ -85,7 +85,7 @@ class _Asker:
         self._around = [name for name in (On.FILE, On.DAG) if name in used and name != condition.on]
         self._is_used = condition.on in used and condition.on is not On.PUSH
         plain = {name: make_plain(fixed[name], self._names) for name in fixed if name in used}
-        self._fixed: dict[str, object] = {NOW: facts.now, **plain}
+        self._fixed: dict[str, object] = plain | ({NOW: facts.now} if NOW in used else {})
         self._outer: tuple[int, dict[str, object]] = (-1, {})
 
     def ask(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Answer]]:

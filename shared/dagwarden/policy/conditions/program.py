@@ -32,7 +32,7 @@ _PROBES = {
 _FAULT = re.compile(r"^(?:.*: )?ERROR: <input>:(?P<line>-?\d+):(?P<column>-?\d+): (?P<said>.*)$", re.MULTILINE)
 _FIELD = re.compile(r"undefined field '(?P<field>.*)' not found in struct '(?P<structure>.*)'")
 _REFERENCE = re.compile(r"undeclared reference to '(?P<name>.*)' \(in container ''\)")
-_MISSING = re.compile(r"Key not found in map : \"(?P<field>.*)\"")
+_MISSING = re.compile(r"(?:Key not found in map :|No value with name) \"(?P<name>.*?)\"")
 _FUNCTIONS = (
     *("all", "contains", "duration", "endsWith", "exists", "exists_one", "filter", "getDayOfWeek", "getFullYear"),
     *("getHours", "getMinutes", "getMonth", "has", "map", "matches", "size", "startsWith", "string", "timestamp"),
@@ -170,7 +170,7 @@ def _say_reference(name: str, on: On) -> str:
 
 def _explain_failure(said: str) -> str:
     if missing := _MISSING.search(said):
-        return f"`{missing['field']}` is not known"
+        return f"`{missing['name']}` is not known"
     return _drop_status(said)
 
 

@@ -80,17 +80,20 @@ def declare(structures: Mapping[str, type[msgspec.Struct]]) -> DescriptorPool:
 def make_plain(value: msgspec.Struct, names: frozenset[str]) -> dict[str, object]:
     """The fields of these names, in `value` and in all that it holds, as plain values; what is None is left out."""
     plain: dict[str, object] = {}
-    for name, field in read_fields(type(value)).items():
-        if name not in names or (got := getattr(value, name)) is None:
+    for field in _select(type(value), names):
+        got = getattr(value, field.name)
+        if got is None:
             continue
-        plain[name] = (
-            [_plain_item(field, each, names) for each in got] if field.is_list else _plain_item(field, got, names)
-        )
+        if field.structure is not None:
+            plain[field.name] = [make_plain(each, names) for each in got] if field.is_list else make_plain(got, names)
+        else:
+            plain[field.name] = [*map(field.make_plain, got)] if field.is_list else field.make_plain(got)
     return plain
 
 
-def _plain_item(field: FieldType, value: Any, names: frozenset[str]) -> object:
-    return make_plain(value, names) if field.structure else field.make_plain(value)
+@functools.lru_cache(maxsize=4096)
+def _select(kind: type[msgspec.Struct], names: frozenset[str]) -> tuple[FieldType, ...]:
+    return tuple(field for name, field in read_fields(kind).items() if name in names)
 
 
 def _read_field(name: str, kind: inspect.Type) -> FieldType:
