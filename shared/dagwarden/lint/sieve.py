@@ -26,13 +26,13 @@ class Sieve:
         numbers = {word: number for number, word in enumerate(words)}
         groups = ([frozenset(map(numbers.__getitem__, group)) for group in rule.literals] for rule in rules)
         self._groups = list(zip(rules, groups, strict=True))
-        self._words, _ = _make_set(f"(?i){re2.escape(word)}" for word in words)
+        self._words, _ = _make_set(re2.escape(word) for word in words)
         forms = [rule.needs.pattern for rule in rules if rule.needs is not None]
         self._forms, self._places = _make_set(forms)
 
     def sift_by_words(self, text: str) -> list[PatternRule]:
         """The rules of which one word of each group stands in the text, in any case."""
-        found = _search(self._words, text)
+        found = _search(self._words, text.lower())
         return [rule for rule, groups in self._groups if not any(map(found.isdisjoint, groups))]
 
     def sift_by_form(self, text: str, rules: Iterable[PatternRule]) -> list[PatternRule]:

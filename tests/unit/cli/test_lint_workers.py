@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 
@@ -76,6 +78,30 @@ def test_no_process_is_left() -> None:
         if pid.isdigit() and _parent(pid) == os.getpid()
     ]
     assert left == []
+
+
+HANGING_POOL = """
+import os, threading
+from dagwarden.cli.linting.workers import map_files
+
+def task(paths, watch):
+    os.write(1, b"%d\\n" % os.getpid())
+    threading.Event().wait()
+
+list(map_files(task, ["a", "b"], give_up=lambda path, why: why, processes=2, deadline_s=60))
+"""
+
+
+def test_an_interrupt_ends_all_workers_at_once() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HANGING_POOL], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as pool:
+        assert pool.stdout is not None
+        workers = [pool.stdout.readline().strip() for _ in range(2)]
+        assert all(_parent(worker) == pool.pid for worker in workers)
+        pool.send_signal(signal.SIGINT)
+        pool.wait(timeout=5)
+    assert [worker for worker in workers if os.path.isdir(f"/proc/{worker}")] == []  # noqa: PTH112
 
 
 def _parent(pid: str) -> int:
