@@ -68,7 +68,7 @@ def test_constraints_are_of_one_release(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(["env", "image", str(tmp_path / "none.yaml")]) == 2
 
 
-@pytest.mark.parametrize("said", ["--index-url=x", "https://a/b.whl", "a @ https://x", "-e .", "a; b", "a\n  --pre"])
+@pytest.mark.parametrize("said", ["--pre", "https://a/b.whl", "a @ https://x", "-e .", "a; b", "a\n  --pre"])
 def test_what_is_no_plain_package_is_refused(said: str) -> None:
     with pytest.raises(InvalidInput, match="packages"):
         load_environment(f"{HEAD}packages: [{said!r}]\n".encode())
