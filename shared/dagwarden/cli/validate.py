@@ -27,7 +27,8 @@ from dagwarden.policy.model import Policy
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.model import DagModel
 from dagwarden.validate.report import ValidateSettings
-from dagwarden.validate.tree import TreeReport, settings_of, validate_tree
+from dagwarden.validate.settings import settings_of
+from dagwarden.validate.tree import TreeReport, validate_tree
 
 NO_GRAPH = ImportGraph({}, {}, {}, frozenset())
 

@@ -21,11 +21,10 @@ from pathlib import Path
 
 import msgspec
 
-from dagwarden.lint.airflow_ignore import NAME, IgnoreFiles, might_hold_dag
+from dagwarden.lint.airflow_ignore import NAME, IgnoreFiles, Syntax, might_hold_dag
 from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph, affected, build_graph
 from dagwarden.names import ReleasePath
-from dagwarden.policy.model import Policy
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.model import FileModel
 from dagwarden.validate.report import FileReport, ValidateSettings
@@ -52,24 +51,6 @@ class TreeReport(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(report.model for report in self.files.values() if report.model is not None)
 
 
-def settings_of(policy: Policy, airflow: tuple[int, int] = (3, 3)) -> ValidateSettings:
-    """How the imports of a push are bounded and judged.
-
-    Args:
-        airflow: the environment's, major and minor.
-    """
-    said = policy.validate
-    return ValidateSettings(
-        airflow=airflow,
-        import_timeout_s=said.import_timeout_s,
-        memory_bytes=said.memory_bytes,
-        slow_import_s=said.slow_import_s,
-        heavy_import_s=said.heavy_import_s,
-        required=said.required,
-        opted_in=tuple(policy.enforcement.rules),
-    )
-
-
 def validate_tree(
     validator: Validator,
     root: Path,
@@ -78,6 +59,7 @@ def validate_tree(
     *,
     known: Mapping[ReleasePath, FileReport] | None = None,
     graph: ImportGraph | None = None,
+    candidates: frozenset[ReleasePath] | None = None,
 ) -> TreeReport:
     """Import the DAG files and plugins that a change affects, and hold all DAGs that are known against each other.
 
@@ -87,11 +69,13 @@ def validate_tree(
         known: reports from before the change. Files missing from it are imported too. None: what is not changed is
             not known, and not imported unless it may run differently now.
         graph: which of the tree's modules import which; None reads it from the tree where it is needed.
+        candidates: the tree's DAG files and plugins; None looks for them.
 
     Raises:
         Unavailable: no warm parent can be started.
     """
-    candidates = find_candidates(root, settings.airflow)
+    if candidates is None:
+        candidates = find_candidates(root, settings.airflow)
     if graph is None:
         graph = build_graph(_read_python(root)) if changed is not None else ImportGraph({}, {}, {}, frozenset())
     chosen = choose(candidates, changed, graph, known)
@@ -140,26 +124,36 @@ def find_candidates(root: Path, airflow: tuple[int, int]) -> frozenset[ReleasePa
 
     Source: find_dag_file_paths and _load_plugins_from_plugin_directory of apache-airflow-core 3.3.2.
     """
-    return frozenset((*_find_dag_files(root, airflow), *_find_visible(root, PLUGINS, (".py",), airflow)))
+    paths = [ReleasePath(path.relative_to(root).as_posix()) for top in (DAGS, PLUGINS) for path in _walk(root / top)]
+    hidden = read_ignore_files(root, paths, airflow)
+    return frozenset(path for path in paths if is_candidate(root, path, hidden, airflow))
 
 
-def _find_dag_files(root: Path, airflow: tuple[int, int]) -> Iterable[ReleasePath]:
-    for path in _find_visible(root, DAGS, (".py", ZIP), airflow):
-        file = root / path
-        if zipfile.is_zipfile(file) if path.endswith(ZIP) else might_hold_dag(file.read_bytes(), airflow=airflow):
-            yield path
+def read_ignore_files(root: Path, paths: Iterable[ReleasePath], airflow: tuple[int, int]) -> Mapping[str, IgnoreFiles]:
+    """What the ignore files among these paths hide, by top folder."""
+    texts: dict[str, dict[str, str]] = {DAGS: {}, PLUGINS: {}}
+    for path in paths:
+        top, _, rest = path.partition("/")
+        if is_ignore_file(path) and top in texts:
+            texts[top][rest.removesuffix(NAME).rstrip("/")] = (root / path).read_text("utf-8", "replace")
+    syntax: Syntax = "glob" if airflow >= (3, 0) else "regexp"
+    return {top: IgnoreFiles(each, syntax=syntax) for top, each in texts.items()}
 
 
-def _find_visible(root: Path, top: str, endings: tuple[str, ...], airflow: tuple[int, int]) -> Iterable[ReleasePath]:
-    """The files under a top folder that no ignore file hides."""
-    paths = [path.relative_to(root / top).as_posix() for path in _walk(root / top)]
-    texts = {
-        path.removesuffix(NAME).rstrip("/"): (root / top / path).read_text("utf-8", "replace")
-        for path in paths
-        if path.rpartition("/")[2] == NAME
-    }
-    ignore = IgnoreFiles(texts, syntax="glob" if airflow >= (3, 0) else "regexp")
-    return [ReleasePath(f"{top}/{path}") for path in paths if path.endswith(endings) and not ignore.hides(path)]
+def is_ignore_file(path: str) -> bool:
+    """Whether a file says which others Airflow passes over."""
+    return path.rpartition("/")[2] == NAME
+
+
+def is_candidate(root: Path, path: ReleasePath, hidden: Mapping[str, IgnoreFiles], airflow: tuple[int, int]) -> bool:
+    """Whether one file of the tree is a DAG file or a plugin."""
+    top, _, rest = path.partition("/")
+    if not path.endswith((".py", ZIP) if top == DAGS else ".py") or hidden[top].hides(rest):
+        return False
+    if top == PLUGINS:
+        return True
+    file = root / path
+    return zipfile.is_zipfile(file) if path.endswith(ZIP) else might_hold_dag(file.read_bytes(), airflow=airflow)
 
 
 def _read_python(root: Path) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from dagwarden.errors import InvalidInput
 from dagwarden.policy.load import load_policy
 from dagwarden.validate.guarantees import Guarantee
 from dagwarden.validate.report import ValidateSettings
-from dagwarden.validate.tree import settings_of
+from dagwarden.validate.settings import settings_of
 
 HEAD = "apiVersion: dagwarden/v1\nkind: Policy\n"
 
