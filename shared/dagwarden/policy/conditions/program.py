@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cel_expr_python import cel
 
 MAX_CHARS = 4_000
+MAX_PATTERN = 500
+"""Instructions of RE2 that one pattern may come to. CEL compiles it at each evaluation, in some 0.3 us each."""
 
 Answer = bool | str
 """Whether something holds; a text where that cannot be known: why."""
@@ -74,6 +76,8 @@ def compile_text(on: On, text: str) -> Compiled:
 
     if len(text) > MAX_CHARS:
         return _refuse(f"has {len(text):,} characters; at most {MAX_CHARS:,} may be")
+    if "\0" in text:
+        return _refuse("holds a NUL character")
     checker, runner = _environments(on)
     try:
         checked = checker.compile(text)
@@ -122,13 +126,17 @@ def _probes() -> Mapping[str, Any]:
 
 
 def _probe(constants: tuple[tuple[str, str], ...]) -> list[str]:
-    """The texts that the functions they are given to cannot read."""
+    """The texts that the functions they are given to cannot read, or not cheaply."""
+    import re2  # type: ignore[import-untyped]
+
     faults = []
     for function, text in constants:
         if function in _PROBES:
             value = _probes()[function].eval(data={"text": text}).value()
             if not isinstance(value, bool):
                 faults.append(f"`{text}`: {_drop_status(str(value))}")
+            elif function == "matches" and (size := re2.compile(text).programsize) > MAX_PATTERN:
+                faults.append(f"the pattern `{text}` comes to {size:,} instructions; at most {MAX_PATTERN} may be")
     return faults
 
 

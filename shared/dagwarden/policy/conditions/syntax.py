@@ -164,6 +164,12 @@ def _find_structure(kind: Any) -> str:
     return str(kind.message_type)
 
 
+def _check_patterns(nodes: list[Any], _types: Mapping[int, Any]) -> Iterator[str]:
+    for node, given in _calls(nodes):
+        if node.call_expr.function == "matches" and not (given and _read_texts(given[-1])):
+            yield "the pattern of `matches` must be written out: what a push says must not become one"
+
+
 def _check_size(nodes: list[Any], types: Mapping[int, Any]) -> Iterator[str]:
     loops = [node.comprehension_expr for node in nodes if node.HasField("comprehension_expr")]
     if len(loops) > MAX_MACROS:
@@ -183,6 +189,7 @@ def _check_size(nodes: list[Any], types: Mapping[int, Any]) -> Iterator[str]:
 _CHECKS: tuple[Callable[[list[Any], Mapping[int, Any]], Iterator[str]], ...] = (
     _check_functions,
     _check_comparisons,
+    _check_patterns,
     _check_size,
 )
 

@@ -12,10 +12,18 @@ from msgspec import inspect
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
+NUL_SHOWN = "\u2400"
+"""What stands for NUL: cel-expr-python ends a text at its first NUL, so that `lake\\0x` would pass for `lake`."""
+
+
+def _make_text(value: str) -> str:
+    return str(value).replace("\0", NUL_SHOWN)
+
+
 _SCALARS: dict[type[inspect.Type], tuple[str, Callable[[Any], object]]] = {
-    inspect.StrType: ("TYPE_STRING", str),
-    inspect.EnumType: ("TYPE_STRING", str),
-    inspect.LiteralType: ("TYPE_STRING", str),
+    inspect.StrType: ("TYPE_STRING", _make_text),
+    inspect.EnumType: ("TYPE_STRING", _make_text),
+    inspect.LiteralType: ("TYPE_STRING", _make_text),
     inspect.BoolType: ("TYPE_BOOL", bool),
     inspect.IntType: ("TYPE_INT64", int),
     inspect.FloatType: ("TYPE_DOUBLE", float),
