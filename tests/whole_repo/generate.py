@@ -24,6 +24,8 @@ from dagwarden.policy.schema import SCHEMAS, render_schema
 from dagwarden.settings import PREFIX, SETTINGS
 from localcloud import calls
 from localcloud.stack import blueprint
+from tests.scenarios.red_team import table
+from tests.scenarios.red_team.by_word import BY_WORD
 from tests.whole_repo.repository import ROOT, mains, parse
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -116,6 +118,27 @@ def practices() -> str:
     return make_table(("", "recommended is that", "seen in the", "rules"), rows)
 
 
+def red_team() -> str:
+    """Every attempt of the red-team suite, and what tells of it."""
+    pages = {page.rule: page for page in list_pages()}
+
+    def link(rule: str) -> str:
+        return f"[`{rule}`](rules.md#{rule}-{pages[rule].code.lower()})"
+
+    parts = []
+    for way, tasks in table.SECTIONS.items():
+        rows = [(each.name, "told" if each.is_reported else "denied", link(each.rule)) for each in tasks]
+        parts.append(f"### {way.capitalize()}\n\n{make_table(('a task runs as another by', '', 'by the rule'), rows)}")
+    for way, pushes in table.PUSHED.items():
+        rows = [(each.name, "denied", link(each.rule)) for each in pushes]
+        parts.append(f"### {way.capitalize()}\n\n{make_table(('a file gets in by', '', 'by the rule'), rows)}")
+    rows = [(each.name, "not let through", link(each.rule)) for each in BY_WORD]
+    parts.append(f"### An exception that is none\n\n{make_table(('a push gets through by', '', 'by the rule'), rows)}")
+    stories = [(name, f"`{test.partition('::')[2] or test}`") for name, test in table.ELSEWHERE]
+    parts.append(f"### Stories\n\n{make_table(('attempt', 'told by the test'), stories)}")
+    return "\n".join(parts)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "verbs": verbs,
@@ -123,6 +146,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "rules": rules,
     "practices": practices,
+    "red-team": red_team,
     "rule-pages": rule_pages,
     "audit-kinds": audit_kinds,
     "audit-outcomes": audit_outcomes,

@@ -60,9 +60,11 @@ def check_identities(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
     files = {file.path: file for file in facts.files}
     mentions = itertools.groupby(sorted(facts.mentions, key=lambda each: each.path), key=lambda each: each.path)
     named = {path: list(group) for path, group in mentions}
-    for path in sorted({*files, *named}):
+    for path in sorted({*files, *named, *facts.unread}):
         allowances = Allowances(policy, path, own)
         told = [*_check_file(allowances, files.get(path)), *_check_text(allowances, files, named.get(path, []))]
+        if path in facts.unread:
+            told.append((0, "none of its DAGs was read", _unknown(allowances, "as whom they run, nobody can say")))
         yield from _tell(path, told)
 
 

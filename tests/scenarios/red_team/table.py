@@ -1,10 +1,12 @@
-"""All attempts on tasks, by the way they take."""
+# ruff: noqa: E501 (one attempt a line: literal data)
+"""All attempts, by the way they take: what docs/red-team.md shows."""
 
 from __future__ import annotations
 
 from tests.scenarios.red_team.attempt import Attempt
 from tests.scenarios.red_team.by_argument import BY_BODY, BY_CHAIN, BY_CONNECTION, BY_RUN_TIME
 from tests.scenarios.red_team.by_place import BY_PATH, BY_POD, BY_TEXT
+from tests.scenarios.red_team.by_push import BY_PATH_PUSHED, BY_SIGNATURE, PushAttempt
 
 SECTIONS: dict[str, tuple[Attempt, ...]] = {
     "an account to act as": BY_CHAIN,
@@ -16,3 +18,21 @@ SECTIONS: dict[str, tuple[Attempt, ...]] = {
     "whose file it is": BY_PATH,
 }
 ATTEMPTS: tuple[Attempt, ...] = tuple(attempt for section in SECTIONS.values() for attempt in section)
+
+PUSHED: dict[str, tuple[PushAttempt, ...]] = {
+    "a path that is not the team's": BY_PATH_PUSHED,
+    "somebody else's name, or nobody's": BY_SIGNATURE,
+}
+
+ELSEWHERE: tuple[tuple[str, str], ...] = (
+    ("a push changed after its verdict", "tests/scenarios/red_team/test_pushes.py::test_a_push_changed_after_its_verdict_changes_nothing"),
+    ("an old push offered again", "tests/scenarios/red_team/test_pushes.py::test_a_push_offered_again_later_brings_nothing_back"),
+    ("other bytes than were signed for", "tests/scenarios/red_team/test_pushes.py::test_other_bytes_than_were_signed_for_are_denied"),
+    ("a file written into the environment's bucket past Dagwarden", "tests/scenarios/mirror/test_drift.py::test_an_overwritten_file_is_reported_then_put_back"),
+    ("an older released version brought back by hand", "tests/scenarios/mirror/test_drift.py::test_an_older_released_version_brought_back_by_hand_is_drift"),
+    ("metadata forged to hide such a file", "tests/scenarios/mirror/test_drift.py::test_forged_metadata_does_not_hide_drift"),
+    ("a release written into the ledger by hand", "tests/scenarios/contract/test_contract_lines.py::test_line_5_history_cannot_be_rewritten_unseen"),
+    ("a file that speaks to Airflow, the sandbox or its parent while it is imported", "tests/scenarios/attacks/test_attacks.py"),
+    ("archives with links, devices, and more bytes than may be", "tests/scenarios/gate/test_deciding.py::test_hostile_archives_end_as_denied_verdicts"),
+)  # fmt: skip
+"""Attempts that are stories rather than rows, and where each is told."""
