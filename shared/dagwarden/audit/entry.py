@@ -118,6 +118,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 UNKNOWN = Principal(name="unknown")
 """Who did what nobody signed and no log names."""
 
+UNSEEN = Principal(name="unknown: Data Access audit logs are not read yet")
+"""Who changed an object behind Dagwarden's back: Cloud Storage's events do not say, its Data Access logs would."""
+
 
 def make_insert_id(kind: Kind, *subject: object) -> str:
     """The same id for the same deed, whoever writes it and however often."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
     from dagwarden.cloud.topics import Incoming, Subscription
 
-app = typer.Typer(no_args_is_help=True, help="Events that no handler could take: list them, replay them.")
+app = typer.Typer(help="Events that no handler could take: list them, replay them.")
 
 _MARK = "CloudPubSubDeadLetterSource"
 """What Pub/Sub's own attributes on a dead letter start with.
@@ -41,6 +41,13 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     def subscription(self) -> str:
         """The subscription that gave up on it; empty when the message does not tell."""
         return self.message.attributes.get(f"{_MARK}Subscription", "")
+
+
+@app.callback(invoke_without_command=True)
+def dead_letters(context: typer.Context) -> None:
+    """Events that no handler could take: list them, replay them; without a command, they are listed."""
+    if context.invoked_subcommand is None:
+        list_()
 
 
 @app.command("list")

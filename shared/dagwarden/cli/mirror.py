@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dagwarden.audit.entry import UNSEEN
 from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import print_json, print_line, print_table
 from dagwarden.policy.verdict import count
@@ -68,6 +69,7 @@ def to_json(found: Found, *, is_healed: bool) -> dict[str, Any]:
         "compared": found.survey.population,
         "lagging": list(found.survey.lagging),
         "healed": is_healed,
+        "by": UNSEEN.name,
         "drift": [_to_row(drifted) for drifted in found.survey.drifted],
     }
 
@@ -89,6 +91,7 @@ def _print(found: Found) -> None:
     if found.survey.drifted:
         rows = [_to_row(drifted) for drifted in found.survey.drifted]
         print_table(COLUMNS, [[str(row[column] or "") for column in COLUMNS] for row in rows])
+        print_line(f"changed by {UNSEEN.name}")
     if found.survey.lagging:
         print_line(f"waiting for the mirror: {count(len(found.survey.lagging), 'file')}")
     what = f"release {found.release}" if found.release else "nothing, for there is no release yet"

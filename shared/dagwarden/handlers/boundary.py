@@ -53,19 +53,20 @@ def boundary(function: str, make_cloud: Callable[[], Cloud]) -> Callable[[Handle
             except AccessDenied:
                 raise
             except Permanent as error:
-                _record(error, function, attributes, cloud)
+                _record(error, function, attributes, event.data, cloud)
 
         return take
 
     return decorate
 
 
-def _record(error: Permanent, function: str, attributes: Mapping[str, str], cloud: Cloud) -> None:
+def _record(error: Permanent, function: str, attributes: Mapping[str, str], data: object, cloud: Cloud) -> None:
     from dagwarden.audit.entries import event_refused
     from dagwarden.audit.write import AuditWriter
 
-    at = _read_time(attributes)
-    AuditWriter(cloud).write(event_refused(error, function=function, attributes=attributes, at=at))
+    at, environment = _read_time(attributes), _find_environment(attributes, data)
+    entry = event_refused(error, function=function, attributes=attributes, at=at, environment=environment)
+    AuditWriter(cloud).write(entry)
 
 
 def _read_time(attributes: Mapping[str, str]) -> dt.datetime:
@@ -76,3 +77,14 @@ def _read_time(attributes: Mapping[str, str]) -> dt.datetime:
         return read_time(attributes).astimezone(dt.UTC)
     except (InvalidInput, OverflowError):
         return utc_now()
+
+
+def _find_environment(attributes: Mapping[str, str], data: object) -> str:
+    """The environment a Pub/Sub message says it is of; empty where there is no message, or it says none."""
+    from dagwarden.events.messages import read_pubsub_event
+    from dagwarden.names import parse_environment
+
+    try:
+        return parse_environment(read_pubsub_event(attributes, data).attributes.get("environment", ""))
+    except InvalidInput:
+        return ""

@@ -101,6 +101,7 @@ def heal_drift(stage: Stage) -> None:
     for kind in (Kind.DRIFT_DETECTED, Kind.DRIFT_HEALED):
         for entry in stage.audit(kind):
             stage.say(f"     audit: {entry.kind} {entry.what.resource}: {entry.why.reason}")
+            stage.say(f"            by {entry.who.name}")
 
 
 def survive_a_kill(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from dagwarden.audit.entry import (
-    UNKNOWN,
+    UNSEEN,
     AuditEntry,
     AuditOutcome,
     Kind,
@@ -89,7 +89,7 @@ def history_tampered(
     return AuditEntry(
         kind=Kind.HISTORY_TAMPERED,
         severity="CRITICAL",
-        who=UNKNOWN,
+        who=UNSEEN,
         what=What(action="write history", resource=shorten(resource)),
         when=When(occurred_at=at),
         where=Where(source=shorten(resource)),
@@ -118,7 +118,7 @@ def _drift_entry(
     return AuditEntry(
         kind=kind,
         severity=severity,
-        who=UNKNOWN,
+        who=UNSEEN,
         what=What(action=action, resource=shorten(resource)),
         when=When(occurred_at=at),
         where=Where(source=shorten(source or resource)),
