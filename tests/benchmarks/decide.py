@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from dagwarden.ledger.release import PutFile
 from dagwarden.ledger.state import empty_state
 from dagwarden.names import Digest, EnvironmentName, ReleasePath
@@ -46,6 +48,9 @@ SAMPLE_DAGS = 20
 """On how many DAGs the engine is asked naively; the rest is multiplication."""
 MOST_GROWTH = 2.2
 """How much longer twice as much may take."""
+
+MakeTask = Callable[[int, int], TaskModel]
+"""Number of the DAG and place in it -> a task."""
 
 NOW = dt.datetime(2026, 3, 4, 12, 0, tzinfo=dt.UTC)
 
@@ -125,6 +130,8 @@ def measure(_folder: Path, scale: Scale) -> list[Row]:
     for fewer, more in itertools.pairwise(sizes):
         metric = f"growth from {fewer:,} to {more:,} DAGs"
         rows.append(make_row("decide", metric, taken[more] / taken[fewer], "times", aim=MOST_GROWTH))
+    unlike_s = _time(functools.partial(_decide, policy, make_facts(largest, make_task=_make_unlike)))
+    rows.append(make_row("decide", f"{largest:,} DAGs whose tasks are all unlike each other", unlike_s, "s"))
     rows.append(make_row("decide", "loading the policy, 50 conditions checked", _time(_load_anew), "s"))
     return rows
 
@@ -134,9 +141,9 @@ def make_policy() -> Policy:
     return load_policy(_write_policy())
 
 
-def make_facts(dags: int) -> PushFacts:
+def make_facts(dags: int, make_task: MakeTask | None = None) -> PushFacts:
     """A push of so many files with one DAG each, which meets every condition."""
-    files = tuple(_make_file(number) for number in range(dags))
+    files = tuple(_make_file(number, make_task or _make_task) for number in range(dags))
     changes = tuple(
         PutFile(path=ReleasePath(file.path), sha256=Digest("0" * 64), md5="", size_bytes=4000, mode="0644")
         for file in files
@@ -174,8 +181,8 @@ def _write_policy() -> bytes:
     return encode({"apiVersion": "dagwarden/v1", "kind": "Policy", "pushers": [pusher], "conditions": conditions})
 
 
-def _make_file(number: int) -> FileModel:
-    tasks = tuple(_make_task(number, place) for place in range(TASKS))
+def _make_file(number: int, make_task: MakeTask) -> FileModel:
+    tasks = tuple(make_task(number, place) for place in range(TASKS))
     dag = DagModel(
         dag_id=f"load_{number}",
         line=12,
@@ -224,6 +231,21 @@ def _make_task(number: int, place: int) -> TaskModel:
         queue="default",
         priority_weight=1 + place,
         facts=facts,
+    )
+
+
+def _make_unlike(number: int, place: int) -> TaskModel:
+    """A task that no other is like, in any field that can be anything."""
+    task, own = _make_task(number, place), f"{number}_{place}"
+    return msgspec.structs.replace(
+        task,
+        operator=f"{task.operator}{own}",
+        bases=(f"airflow.sdk.bases.operator.Base{own}",),
+        owner=f"owner_{own}",
+        pool=f"pool_{own}",
+        retry_delay_s=60.0 + number * TASKS + place,
+        execution_timeout_s=60.0 + number * TASKS + place,
+        facts=tuple(msgspec.structs.replace(fact, argument=f"{fact.argument}_{own}") for fact in task.facts),
     )
 
 
