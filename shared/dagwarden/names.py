@@ -56,6 +56,7 @@ _ENVIRONMENT = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _INSTANCE = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,126}[A-Za-z0-9])?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PUSH_OBJECT = re.compile(r"([^/]+)/pushes/([0-9a-f]{64})\.tar\.gz")
+_APPROVAL_OBJECT = re.compile(r"([^/]+)/approvals/([0-9a-f]{64})/[^/]+\.json")
 _RELEASE_OBJECT = re.compile(r"([^/]+)/releases/(\d{10})\.json")
 
 
@@ -130,6 +131,31 @@ def parse_inbox_object(name: str) -> PushObject | RawDrop | None:
     return None
 
 
+class ApprovalObject(msgspec.Struct, frozen=True):
+    """An inbox object that approves a push."""
+
+    environment: EnvironmentName
+    push_id: PushId
+
+
+def approvals_prefix(environment: EnvironmentName, push_id: PushId) -> str:
+    """All approvals of one push lie in the inbox under this prefix."""
+    return f"{environment}/approvals/{push_id}/"
+
+
+def approval_object(environment: EnvironmentName, push_id: PushId, who: str, nonce: str) -> str:
+    """Where one approval of a push lies in the inbox; each has a name of its own, so nobody can take another's."""
+    return f"{approvals_prefix(environment, push_id)}{who}-{nonce}.json"
+
+
+def parse_approval_object(name: str) -> ApprovalObject | None:
+    """The push that an inbox object approves; None when it is no approval."""
+    match = _APPROVAL_OBJECT.fullmatch(name)
+    if match is None or not _ENVIRONMENT.fullmatch(match[1]):
+        return None
+    return ApprovalObject(EnvironmentName(match[1]), PushId(match[2]))
+
+
 # ---- ledger ------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +198,11 @@ def snapshot_archive_object(environment: EnvironmentName, number: ReleaseNumber)
 def verdict_object(environment: EnvironmentName, push_id: PushId) -> str:
     """The one verdict on a push."""
     return f"{environment}/verdicts/{push_id}.json"
+
+
+def held_object(environment: EnvironmentName, push_id: PushId) -> str:
+    """What a push that waits for approvals waits for, as the gate first found."""
+    return f"{environment}/held/{push_id}.json"
 
 
 def claim_object(environment: EnvironmentName, push_id: PushId, index: int) -> str:

@@ -36,6 +36,9 @@ class Kind(enum.StrEnum):
     RELEASE_SYNCED = "release.synced"
     DRIFT_DETECTED = "drift.detected"
     DRIFT_HEALED = "drift.healed"
+    IAM_FOUND = "iam.found"
+    IAM_REMEDIATED = "iam.remediated"
+    IAM_CHECKED = "iam.checked"
     EVENT_REFUSED = "event.refused"
     EVENT_DEAD_LETTERED = "event.dead_lettered"
     EVENT_REPLAYED = "event.replayed"
@@ -49,6 +52,8 @@ class AuditOutcome(enum.StrEnum):
 
     ALLOWED = "allowed"
     DENIED = "denied"
+    HELD = "held"
+    """It waits for approvals."""
     BEGUN = "begun"
     """Written before the effect, which takes place only now, and is tried again until it does."""
     DONE = "done"

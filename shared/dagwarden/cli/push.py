@@ -30,6 +30,15 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Have it judged, r
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Push an empty folder, or over files of other sources, where policy lets you.")
 ]
+BreakGlassOption = Annotated[
+    str,
+    typer.Option(
+        "--break-glass",
+        help="An emergency, and its reason: pushes past what the policy lets you push past, loudly.",
+        metavar="REASON",
+        show_default=False,
+    ),
+]
 MessageOption = Annotated[str, typer.Option("--message", "-m", help="Why, for the record.", show_default=False)]
 TimeoutOption = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the verdict.", min=0.1)]
 
@@ -43,10 +52,14 @@ def push(
     message: MessageOption = "",
     dry_run: DryRunOption = False,
     force: ForceOption = False,
+    break_glass: BreakGlassOption = "",
     timeout: TimeoutOption = 120.0,
     json: JsonOption = False,
 ) -> None:
-    """Push a plain folder; files of its source that are no longer in it are deleted. Exits 1 when it is denied."""
+    """Push a plain folder; files of its source that are no longer in it are deleted.
+
+    Exit code 1 when policy denies or holds it.
+    """
     from dagwarden.cloud.identity import utc_now
     from dagwarden.ledger.read import Ledger
     from dagwarden.push.deliver import Delivery
@@ -63,6 +76,7 @@ def push(
         message=message,
         is_dry_run=dry_run,
         is_forced=force,
+        break_glass=break_glass,
     )
     offered = offer_folder(folder, request, Ledger(connection.cloud), utc_now)
     if not _is_worth_sending(offered, screen, json):
@@ -105,5 +119,5 @@ def _tell(verdict: Verdict, screen: Screen, json: bool) -> None:
     if json:
         print_json(verdict)
     screen.tell(verdict_lines(verdict, is_coloured=screen.is_coloured))
-    if verdict.outcome is Outcome.DENIED:
+    if verdict.outcome is not Outcome.ALLOWED:
         raise typer.Exit(1)

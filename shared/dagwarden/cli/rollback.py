@@ -21,12 +21,15 @@ def rollback(
     environment: EnvironmentOption = None,
     message: Annotated[str, typer.Option("--message", "-m", help="Why, for the record.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Have it judged, release nothing.")] = False,
+    break_glass: Annotated[
+        str, typer.Option("--break-glass", metavar="REASON", help="An emergency, and its reason.", show_default=False)
+    ] = "",
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the verdict.")] = 120.0,
     as_json: JsonOption = False,
 ) -> None:
     """Bring back the tree of an older release, as a new release that the gate judges like any push.
 
-    What was released since stays in the ledger. Exit code 1 when policy denies it.
+    What was released since stays in the ledger. Exit code 1 when policy denies or holds it.
     """
     from dagwarden.cloud.identity import utc_now
     from dagwarden.policy.verdict import Outcome
@@ -46,6 +49,7 @@ def rollback(
         dry_run=dry_run,
         rollback_to=ReleaseNumber(release),
         nonce=make_nonce(),
+        break_glass=break_glass,
     )
     delivery = Delivery(connection.cloud, lambda _: None, utc_now)
     try:
@@ -58,5 +62,5 @@ def rollback(
     else:
         for line in verdict_lines(verdict, is_coloured=is_coloured()):
             print_painted(line)
-    if verdict.outcome is Outcome.DENIED:
+    if verdict.outcome is not Outcome.ALLOWED:
         raise typer.Exit(1)

@@ -63,6 +63,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stages_ms: dict[str, float] = {}  # msgspec copies mutable defaults
     """Milliseconds each stage of the decision took."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is no verdict yet: held, and to be decided again at each approval."""
+        return self.outcome is Outcome.HELD and not self.dry_run
+
 
 _WORDS = ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "note"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagwarden.errors import AccessDenied, InvalidInput
@@ -69,17 +69,32 @@ def verify_attestation(
         InvalidInput: the text is no attestation at all.
         AccessDenied: it is one, but does not hold: forged, for something else, or out of its time.
     """
+    return verify_claims(jwt_text, {"aud": audience(environment), "push_id": push_id}, key_of, at)[0]
+
+
+def verify_claims(
+    jwt_text: str, wanted: Mapping[str, str], key_of: Callable[[str, str], RSAPublicKey | None], at: dt.datetime
+) -> tuple[Principal, dict[str, Any]]:
+    """Who signed, and all that was signed; see `verify_attestation`.
+
+    Args:
+        wanted: `aud`, `push_id`: what must be signed.
+
+    Raises:
+        InvalidInput: the text is no attestation at all.
+        AccessDenied: it is one, but does not hold.
+    """
     issuer, key_id = _read_issuer(jwt_text)
     key = key_of(issuer, key_id)
     if key is None:
         raise _deny(issuer, f"the service account has no key {key_id}")
-    claims = _verify(jwt_text, key, issuer, audience(environment))
+    claims = _verify(jwt_text, key, issuer, wanted["aud"])
     if claims["sub"] != issuer:
         raise _deny(issuer, "signs for another subject than itself")
-    if claims["push_id"] != push_id:
+    if claims["push_id"] != wanted["push_id"]:
         raise _deny(issuer, "signs another push")
     _check_times(issuer, claims, at)
-    return Principal(name=issuer, attested_by=ATTESTED_BY_JWT, key_id=key_id)
+    return Principal(name=issuer, attested_by=ATTESTED_BY_JWT, key_id=key_id), claims
 
 
 def _read_issuer(jwt_text: str) -> tuple[str, str]:

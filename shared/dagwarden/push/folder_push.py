@@ -13,7 +13,7 @@ from dagwarden.ledger.read import Ledger
 from dagwarden.names import EnvironmentName
 from dagwarden.push.changes import Offer, compare_with_ledger, make_offer
 from dagwarden.push.folder import list_folder, name_state, read_candidates
-from dagwarden.push.manifest import MAX_MESSAGE_CHARS, PushManifest
+from dagwarden.push.manifest import MAX_MESSAGE_CHARS, MAX_REASON_CHARS, PushManifest
 from dagwarden.push.mapping import parse_prefix
 from dagwarden.push.submit import make_nonce
 
@@ -28,6 +28,7 @@ class FolderRequest(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     is_dry_run: bool = False
     is_forced: bool = False
+    break_glass: str = ""
 
 
 class FolderOffer(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ def offer_folder(folder: Path, request: FolderRequest, ledger: Ledger, now: Call
         force=request.is_forced,
         dry_run=request.is_dry_run,
         nonce=make_nonce(),
+        break_glass=request.break_glass[:MAX_REASON_CHARS],
     )
     return FolderOffer(manifest, offer, head.left_behind)
 

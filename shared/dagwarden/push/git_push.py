@@ -13,7 +13,7 @@ from dagwarden.push.archive import DEFAULT_LIMITS
 from dagwarden.push.changes import Comparison, Offer, compare_with_base, compare_with_ledger, make_offer
 from dagwarden.push.deliver import Delivery, say_left_behind
 from dagwarden.push.git import Repository
-from dagwarden.push.manifest import PushManifest
+from dagwarden.push.manifest import MAX_REASON_CHARS, PushManifest
 from dagwarden.push.mapping import Listing, map_files
 from dagwarden.push.released import Released, find_released
 from dagwarden.push.remote_helper import FETCH_FIRST, NON_FAST_FORWARD, STALE_INFO, UP_TO_DATE, PushOptions, RefSpec
@@ -120,6 +120,7 @@ class EnvironmentRemote:
             lease=spec.dst in self._options.expected,
             dry_run=self._options.is_dry_run,
             nonce=make_nonce(),
+            break_glass=self._options.break_glass[:MAX_REASON_CHARS],
         )
 
     def _refuse(self, spec: RefSpec, released: Released, head: str) -> str:
@@ -189,4 +190,4 @@ class EnvironmentRemote:
 
     def _tell_verdict(self, verdict: Verdict) -> str:
         self._screen.tell(verdict_lines(verdict, is_coloured=self._screen.is_coloured))
-        return "" if verdict.outcome is Outcome.ALLOWED else f"denied: {count_findings(verdict.findings)}"
+        return "" if verdict.outcome is Outcome.ALLOWED else f"{verdict.outcome}: {count_findings(verdict.findings)}"

@@ -13,6 +13,7 @@ from dagwarden.wire import digest, encode
 
 MAX_AUTHORS = 100
 MAX_MESSAGE_CHARS = 10_000
+MAX_REASON_CHARS = 1_000
 
 FORMAT: Literal["dagwarden/push/v1"] = "dagwarden/push/v1"
 
@@ -68,6 +69,8 @@ class PushManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     dry_run: bool = False
     rollback_to: Annotated[ReleaseNumber, Meta(ge=1, le=2**40)] | None = None
     nonce: Annotated[str, Meta(max_length=64)] = ""
+    break_glass: Annotated[str, Meta(max_length=MAX_REASON_CHARS)] = ""
+    """The reason of an emergency, which policy may let past its own rules; empty: it is none."""
 
 
 def encode_manifest(manifest: PushManifest) -> bytes:

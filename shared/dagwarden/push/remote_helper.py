@@ -10,11 +10,15 @@ from typing import Protocol
 
 import msgspec
 
+BREAK_GLASS = "break-glass="
+"""The one push option there is; of others git says that they are not supported."""
 UP_TO_DATE = "up to date"
 NON_FAST_FORWARD = "non-fast forward"
 FETCH_FIRST = "fetch first"
 STALE_INFO = "stale info"
 """Reasons that git tells in its own words, with its own advice."""
+
+_SWITCHES = {"progress": "shows_progress", "dry-run": "is_dry_run"}
 
 
 class RefSpec(msgspec.Struct, frozen=True):
@@ -34,6 +38,8 @@ class PushOptions(msgspec.Struct, frozen=True, kw_only=True):
     is_dry_run: bool = False
     expected: dict[str, str] = {}
     """ref -> the commit that must be there (`--force-with-lease`)."""
+    break_glass: str = ""
+    """The reason of an emergency (`git push -o break-glass=REASON`)."""
 
 
 class Remote(Protocol):
@@ -123,13 +129,13 @@ def _set_option(options: PushOptions, name: str, value: str) -> PushOptions | No
     """The options with one more; None when we know none such."""
     if name == "verbosity" and value.lstrip("-").isdigit():
         return msgspec.structs.replace(options, verbosity=int(value))
-    if name == "progress":
-        return msgspec.structs.replace(options, shows_progress=value == "true")
-    if name == "dry-run":
-        return msgspec.structs.replace(options, is_dry_run=value == "true")
+    if name in _SWITCHES:
+        return msgspec.structs.replace(options, **{_SWITCHES[name]: value == "true"})
     if name == "cas":
         ref, _, commit = value.rpartition(":")
         return msgspec.structs.replace(options, expected={**options.expected, ref: commit})
+    if name == "push-option" and value.startswith(BREAK_GLASS):
+        return msgspec.structs.replace(options, break_glass=value.removeprefix(BREAK_GLASS))
     if name in {"atomic", "force", "force-if-includes"}:  # one ref is atomic; force comes with each ref
         return options
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dagwarden.errors import AccessDenied, NotFound, Unavailable
-from dagwarden.names import EnvironmentName, PushId, push_object, verdict_object
+from dagwarden.names import EnvironmentName, PushId, held_object, push_object, verdict_object
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.archive import pack
 from dagwarden.push.attest import ATTESTATION, make_claims
@@ -116,6 +116,15 @@ def find_verdict(cloud: Cloud, environment: EnvironmentName, of: PushId) -> Verd
         return None
 
 
+def find_held(cloud: Cloud, environment: EnvironmentName, of: PushId) -> Verdict | None:
+    """Why a push was held when it arrived; None when it was not. What became of it since is its verdict."""
+    name = held_object(environment, of)
+    try:
+        return decode(Verdict, cloud.store.read(name), subject=name)
+    except NotFound:
+        return None
+
+
 def wait_for_verdict(
     cloud: Cloud,
     environment: EnvironmentName,
@@ -123,14 +132,14 @@ def wait_for_verdict(
     timeout_s: float = VERDICT_TIMEOUT_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Verdict:
-    """The verdict on a push, as soon as the gate has written it.
+    """The verdict on a push, as soon as the gate has written it; that it is held, where it waits for approvals.
 
     Raises:
         Unavailable: there is none within `timeout_s`. The push is not withdrawn: it may be released yet.
     """
     deadline = time.monotonic() + timeout_s
     wait_s = FIRST_WAIT_S
-    while (verdict := find_verdict(cloud, environment, of)) is None:
+    while (verdict := find_verdict(cloud, environment, of) or find_held(cloud, environment, of)) is None:
         if time.monotonic() + wait_s > deadline:
             raise Unavailable(
                 f"no verdict after {timeout_s:.0f} s; the push is submitted and may be released yet",

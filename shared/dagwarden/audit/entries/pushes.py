@@ -42,15 +42,14 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
     """
     errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
     warnings = sum(finding.severity is Severity.WARNING for finding in verdict.findings)
-    allowed = verdict.outcome is Outcome.ALLOWED
     return AuditEntry(
         kind=Kind.PUSH_VERDICT,
-        severity="NOTICE" if allowed else "WARNING",
+        severity=_rate(verdict),
         who=verdict.principal,
         what=What(action="dry run" if verdict.dry_run else "decide", resource=f"{verdict.environment}@{verdict.head}"),
         when=When(occurred_at=pushed_at),
         where=Where(source=shorten(verdict.source)),
-        outcome=AuditOutcome.ALLOWED if allowed else AuditOutcome.DENIED,
+        outcome=AuditOutcome(verdict.outcome),
         why=explain(_summarize(verdict), verdict.findings, verdict.policy_digest),
         environment=verdict.environment,
         push_id=verdict.push_id,
@@ -64,7 +63,10 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
             "files_changed": verdict.files_changed,
             "switched_off": verdict.switched_off,
             "suppressed": count_allowed(verdict.findings),
+            "waived": sum(bool(finding.waived) for finding in verdict.findings),
             "dry_run": verdict.dry_run,
+            **({"break_glass": shorten(verdict.break_glass)} if verdict.break_glass else {}),
+            **({"facts_digest": verdict.facts_digest} if verdict.facts_digest else {}),
         },
         insert_id=make_insert_id(
             Kind.PUSH_VERDICT,
@@ -77,6 +79,13 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
             sorted({finding.rule for finding in verdict.findings}),
         ),
     )
+
+
+def _rate(verdict: Verdict) -> str:
+    """An emergency is to wake somebody, whatever became of it."""
+    if verdict.break_glass:
+        return "CRITICAL"
+    return "WARNING" if verdict.outcome is Outcome.DENIED else "NOTICE"
 
 
 def _summarize(verdict: Verdict) -> str:
