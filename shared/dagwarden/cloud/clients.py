@@ -16,6 +16,8 @@ from dagwarden.settings import Settings
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
+    from dagwarden.cloud.iam import Iam
+
 VERSION = "0.1.0"
 
 
@@ -47,6 +49,15 @@ class Cloud:
         from google.auth.transport.requests import AuthorizedSession
 
         return Signer(AuthorizedSession(self.credentials), self.service_account, self.settings)
+
+    @cached_property
+    def iam(self) -> Iam:
+        """Policies, service accounts, keys and roles."""
+        from google.auth.transport.requests import AuthorizedSession
+
+        from dagwarden.cloud.iam import Iam
+
+        return Iam(AuthorizedSession(self.credentials), self._storage_client, self.settings)
 
     @cached_property
     def certificates(self) -> Certificates:

@@ -25,6 +25,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     trace: str = ""
     """W3C trace id, 32 hex digits."""
+    about: dict[str, str] = {}
+    """Labels of the resource that the entry is about."""
 
 
 class Log:
@@ -75,6 +77,7 @@ class Log:
                     timestamp=found.timestamp,
                     labels=dict(found.labels or {}),
                     trace=(found.trace or "").rpartition("/")[2],
+                    about=dict((found.resource.labels if found.resource else None) or {}),
                 )
 
 

@@ -159,6 +159,15 @@ class Bucket:
             for blob in self._client.list_blobs(self._bucket, prefix=prefix, start_offset=start_at, **self._how):
                 yield _info(self.name, blob)
 
+    def list_folders(self) -> tuple[str, ...]:
+        """The names of the folders at the top of the bucket, in order."""
+        with mapped("list folders", f"gs://{self.name}"):
+            blobs = self._client.list_blobs(self._bucket, delimiter="/", **self._how)
+            for page in blobs.pages:
+                for _ in page:
+                    pass  # objects at the top are nobody's; what is wanted are the prefixes, known once all is read
+            return tuple(sorted(prefix.rstrip("/") for prefix in blobs.prefixes))
+
     def find_permissions(self, *asked: str) -> frozenset[str]:
         """Those of the permissions that this identity holds on the whole bucket; asking needs none.
 

@@ -94,3 +94,8 @@ def _is_somebody(grant: Grant) -> bool:
     member = parse_member(grant.member)
     is_stranger = is_public(grant.member) or is_google_agent(grant.member) or member.kind in CONVENIENCE
     return grant.condition is None and not member.is_deleted and not is_stranger
+
+
+def undone(fix: RemoveMember) -> Grant:
+    """The grant that a change takes back."""
+    return Grant(resource=fix.resource, role=fix.role, member=fix.member, condition=fix.condition)

@@ -40,7 +40,8 @@ class Policies:
         """The policy on `resource` (`projects/P`, `projects/P/serviceAccounts/E`), with its etag."""
         row = self._state.db.execute("SELECT policy FROM iam_policies WHERE resource = ?", (resource,)).fetchone()
         kept = json.loads(row["policy"]) if row else {"version": 1, "bindings": []}
-        return {"version": kept["version"], "bindings": kept["bindings"], "etag": etag_of(kept)}
+        audit = {"auditConfigs": kept["audit"]} if kept.get("audit") else {}
+        return {"version": kept["version"], "bindings": kept["bindings"], **audit, "etag": etag_of(kept)}
 
     def set(self, resource: str, policy: Policy) -> dict[str, Any]:
         """The policy lies on `resource` afterwards; returns it with its new etag.
@@ -56,7 +57,8 @@ class Policies:
                 raise ApiError(
                     "ABORTED", "There were concurrent policy changes. Please retry the whole read-modify-write."
                 )
-            text = json.dumps({"version": version, "bindings": bindings, "was": now["etag"]})
+            audit = policy["auditConfigs"] if "auditConfigs" in policy else now.get("auditConfigs")
+            text = json.dumps({"version": version, "bindings": bindings, "audit": audit, "was": now["etag"]})
             db.execute("REPLACE INTO iam_policies VALUES (?, ?)", (resource, text))
         return self.get(resource)
 

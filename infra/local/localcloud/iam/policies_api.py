@@ -14,6 +14,7 @@ from localcloud.iam.accounts import Accounts
 from localcloud.iam.accounts_api import change_of, name_of
 from localcloud.iam.audit import Change, policy_delta
 from localcloud.iam.policies import Policies
+from localcloud.iam.roles import ROLES
 from localcloud.rest import ApiError, Asked, Method, object_field
 from localcloud.state import State
 
@@ -41,10 +42,18 @@ class PoliciesApi:
         )
         return (
             *projects,
+            Method("GET", "/v1/roles/{role}", "roles.get", self.get_role),
             Method("POST", account + ":getIamPolicy", "serviceAccounts.getIamPolicy", self.get_account),
             Method("POST", account + ":setIamPolicy", "serviceAccounts.setIamPolicy", self.set_account),
             Method("POST", account + ":testIamPermissions", "serviceAccounts.testIamPermissions", self.test_account),
         )
+
+    def get_role(self, asked: Asked) -> Mapping[str, Any]:
+        """A predefined role; custom ones are not kept here."""
+        name = f"roles/{asked.path['role']}"
+        if name not in ROLES:
+            raise ApiError("NOT_FOUND", f"The role named {name} was not found.")
+        return {"name": name, "includedPermissions": sorted(ROLES[name]), "stage": "GA"}
 
     def get_project(self, asked: Asked) -> Mapping[str, Any]:
         """The project's policy."""

@@ -1,0 +1,306 @@
+"""The guard of IAM, on the local cloud: what it tells of, what it puts right, what it leaves alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dagwarden.audit.entry import AuditEntry, Kind
+from dagwarden.audit.query import AuditQuery, read_entries
+from dagwarden.cloud.clients import Cloud
+from dagwarden.errors import AccessDenied, InvalidInput
+from dagwarden.handlers.iam_guard import IamGuard
+from dagwarden.names import EnvironmentName, environment_object, policy_object
+from localcloud.testing import RunningCloud
+
+EVENTS = Path(__file__).parents[1] / "events"
+AUDIT: dict[str, str] = json.loads((EVENTS / "headers.json").read_text())["audit_storage_setIamPermissions"]
+ATTRIBUTES = {name.removeprefix("ce-"): value for name, value in AUDIT.items() if name.startswith("ce-")}
+SAMPLE = json.loads((EVENTS / "audit" / "LogEntryData-storageSetIamPermissions.json").read_text())
+VIEWER = "roles/storage.objectViewer"
+
+
+class House:
+    """A project with one environment, its guard, and somebody who changes IAM."""
+
+    def __init__(self, cloud: Cloud, server: RunningCloud) -> None:
+        self.cloud = cloud
+        self.project = cloud.settings.project
+        self.bucket = cloud.settings.inbox_bucket
+        self.guard = IamGuard(cloud)
+        self.http = httpx.Client(base_url=server.url, timeout=30.0)
+
+    def describe(self, iam: str, name: str = "prod") -> None:
+        environment = EnvironmentName(name)
+        head = "apiVersion: dagwarden/v1\nkind: "
+        described = f"{head}Environment\nname: {name}\nbucket: {self.project}-prod\n"
+        for where, text in (
+            (environment_object(environment), described),
+            (policy_object(environment), f"{head}Policy\niam:\n{iam}"),
+        ):
+            self.cloud.store.write(where, text.encode(), generation=None, content_type="application/yaml")
+
+    def policy(self, bucket: str = "") -> dict[str, Any]:
+        path = f"/storage/v1/b/{bucket or self.bucket}/iam?optionsRequestedPolicyVersion=3"
+        answer: dict[str, Any] = self.http.get(path).raise_for_status().json()
+        return answer
+
+    def grant(self, member: str, role: str = VIEWER, bucket: str = "") -> None:
+        policy = self.policy(bucket)
+        policy["bindings"].append({"role": role, "members": [member]})
+        self.http.put(f"/storage/v1/b/{bucket or self.bucket}/iam", json=policy).raise_for_status()
+
+    def members(self, role: str = VIEWER, bucket: str = "") -> list[str]:
+        bindings = self.policy(bucket)["bindings"]
+        return [member for binding in bindings if binding["role"] == role for member in binding["members"]]
+
+    def logged(self, method: str = "storage.setIamPermissions") -> dict[str, Any]:
+        """The newest entry of the log of admin activity."""
+        body = {
+            "resourceNames": [f"projects/{self.project}"],
+            "filter": f'protoPayload.methodName="{method}"',
+            "orderBy": "timestamp desc",
+            "pageSize": 1,
+        }
+        entry: dict[str, Any] = self.http.post("/v2/entries:list", json=body).raise_for_status().json()["entries"][0]
+        return entry
+
+    def tell(self, entry: dict[str, Any]) -> None:
+        self.guard.take(ATTRIBUTES, entry)
+
+    def entries(self, kind: Kind = Kind.IAM_FOUND) -> list[AuditEntry]:
+        return list(read_entries(self.cloud.audit_log, AuditQuery(kind=kind)))
+
+    def found(self) -> dict[str, str]:
+        """Rule -> what becomes of it."""
+        return {entry.what.action: entry.details["note"] for entry in self.entries()}
+
+
+@pytest.fixture
+def house(cloud: Cloud, cloud_server: RunningCloud) -> House:
+    return House(cloud, cloud_server)
+
+
+APPLY = "  remediation: {rules: {consumer-member: apply, forbidden-binding: apply}}\n"
+STRANGER = "user:someone@gmail.com"
+
+
+def test_a_grant_is_told_with_who_set_it_and_the_smallest_fix(house: House) -> None:
+    house.describe("  remediation: {default: propose}\n")
+    house.grant(STRANGER)
+    entry = house.logged()
+    entry["protoPayload"]["authenticationInfo"]["principalEmail"] = "bob@example.com"
+    house.tell(entry)
+    [told] = house.entries()
+    assert told.what.action == "consumer-member"
+    assert told.who.name == told.details["set_by"] == "bob@example.com"
+    assert dt.datetime.fromisoformat(told.details["set_at"]) == told.when.occurred_at
+    assert told.details["fix"] == {
+        "type": "remove_member",
+        "resource": f"buckets/{house.bucket}",
+        "role": VIEWER,
+        "member": STRANGER,
+    }
+    assert told.details["command"].startswith("gcloud storage buckets remove-iam-policy-binding gs://")
+    assert told.details["note"] == "proposed"
+    assert STRANGER in house.members()
+
+
+def test_exactly_the_member_is_taken_out_and_that_is_on_record_first(house: House) -> None:
+    house.describe(APPLY)
+    house.grant("user:anna@example.com")
+    before = house.policy()["bindings"]
+    house.grant(STRANGER)
+    house.tell(house.logged())
+    assert sorted(house.policy()["bindings"], key=str) == sorted(before, key=str)
+    assert house.found() == {"consumer-member": "the member is taken out"}
+    [record] = house.entries(Kind.IAM_REMEDIATED)
+    assert record.outcome == "begun"
+
+
+def test_nothing_is_put_right_that_cannot_be_recorded(house: House, cloud_server: RunningCloud) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    cloud_server.admin.plan("logging", "fail", status=403, times=1000)
+    with pytest.raises(AccessDenied):
+        house.tell(entry)
+    cloud_server.admin.forget_faults()
+    assert STRANGER in house.members()
+
+
+def test_the_same_event_twice_tells_and_mends_once(house: House) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    house.tell(entry)
+    house.tell(entry)
+    assert len(house.entries()) == len(house.entries(Kind.IAM_REMEDIATED)) == 1
+    house.grant(STRANGER)  # somebody insists: that is another deed
+    house.tell(house.logged())
+    assert len(house.entries(Kind.IAM_REMEDIATED)) == 2
+
+
+def test_a_policy_that_changes_meanwhile_is_read_again(house: House, cloud_server: RunningCloud) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    cloud_server.admin.plan("storage", "fail", method="buckets.setIamPolicy", status=412, times=1)
+    house.tell(house.logged())
+    assert STRANGER not in house.members()
+
+
+def test_what_no_longer_stands_is_told_and_not_touched(house: House) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    policy = house.policy()
+    policy["bindings"] = [each for each in policy["bindings"] if STRANGER not in each["members"]]
+    house.http.put(f"/storage/v1/b/{house.bucket}/iam", json=policy).raise_for_status()
+    house.tell(entry)
+    assert house.found() == {"consumer-member": "it no longer stands"}
+    assert house.entries(Kind.IAM_REMEDIATED) == []
+
+
+def test_accounts_that_dagwarden_runs_as_keep_their_roles(house: House) -> None:
+    gate = f"serviceAccount:{house.cloud.settings.gate_service_account}"
+    house.describe(f"{APPLY}  forbidden: [{{name: none, members: ['{gate}']}}]\n")
+    house.grant(gate)
+    house.tell(house.logged())
+    assert "it would stop working" in house.found()["forbidden-binding"]
+    assert gate in house.members()
+
+
+def test_the_last_who_may_set_a_policy_is_not_taken_out(house: House) -> None:
+    house.describe(f"{APPLY}  forbidden: [{{name: none, members: ['user:*'], roles: [roles/owner]}}]\n")
+    owner = {"role": "roles/owner", "members": ["user:anna@example.com"]}
+    path = f"/v1/projects/{house.project}"
+    policy = house.http.post(f"{path}:getIamPolicy", json={}).json()
+    # The gate of these tests owns its project; while it may read only, nobody but Anna is left.
+    viewing = [each for each in policy["bindings"] if each["role"] != "roles/owner"]
+    gate = f"serviceAccount:{house.cloud.settings.gate_service_account}"
+    more = [{"role": role, "members": [gate]} for role in ("roles/storage.admin", "roles/iam.securityReviewer")]
+    more.append({"role": "roles/logging.admin", "members": [gate]})
+    body = {"policy": {**policy, "bindings": [*viewing, *more, owner]}}
+    house.http.post(f"{path}:setIamPolicy", json=body).raise_for_status()
+    house.tell(house.logged("SetIamPolicy"))
+    assert "nobody could set the policy" in house.found()["forbidden-binding"]
+
+
+def test_more_than_the_limit_changes_nothing(house: House) -> None:
+    house.describe("  remediation: {rules: {consumer-member: apply}, max_removals: 1}\n")
+    policy = house.policy()
+    strangers = ["user:a@gmail.com", "user:b@gmail.com"]
+    policy["bindings"].append({"role": VIEWER, "members": strangers})
+    house.http.put(f"/storage/v1/b/{house.bucket}/iam", json=policy).raise_for_status()
+    house.tell(house.logged())
+    assert house.found() == {"consumer-member": "not put right: 2 members would go, at most 1 may: nothing is changed"}
+    assert house.members() == strangers
+
+
+def test_what_environments_share_changes_by_consent(house: House) -> None:
+    house.describe(f"{APPLY}  forbidden: [{{name: no, members: ['user:anna@*']}}]\n")
+    house.describe("  remediation: {default: 'off'}\n", "other")
+    house.grant("user:anna@example.com")
+    house.tell(house.logged())
+    assert house.found() == {"forbidden-binding": "not put right: another environment's policy finds it in order"}
+
+
+def test_a_missing_delta_makes_the_guard_read_the_policy(house: House) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    del entry["protoPayload"]["serviceData"]
+    house.tell(entry)
+    assert house.found()["consumer-member"] == "the member is taken out"
+
+
+def test_parts_of_a_split_entry_are_one_deed(house: House) -> None:
+    house.describe("  remediation: {default: propose}\n")
+    house.grant(STRANGER)
+    entry = house.logged()
+    for index in range(2):
+        house.tell({**entry, "split": {"uid": "u", "index": index, "totalSplits": 2}})
+    assert [told.what.action for told in house.entries() if told.what.action == "consumer-member"] == [
+        "consumer-member"
+    ]
+
+
+def test_a_key_that_is_made_is_told(house: House) -> None:
+    house.describe("  remediation: {default: propose}\n")
+    account = house.cloud.settings.gate_service_account
+    house.http.post(f"/v1/projects/{house.project}/serviceAccounts/{account}/keys", json={}).raise_for_status()
+    house.tell(house.logged("google.iam.admin.v1.CreateServiceAccountKey"))
+    told = [entry for entry in house.entries() if entry.what.action == "user-managed-key"]
+    assert told
+    assert all("keys delete" in entry.details["command"] for entry in told)
+
+
+def test_the_schedule_looks_at_everything_and_knows_who_set_it(house: House) -> None:
+    house.describe("  remediation: {default: propose}\n")
+    house.grant(STRANGER)
+    attributes = {
+        "id": "m1",
+        "source": f"//pubsub.googleapis.com/projects/{house.project}/topics/dagwarden-iam",
+        "type": "google.cloud.pubsub.topic.v1.messagePublished",
+        "time": "2026-11-22T16:00:00Z",
+    }
+    now = dt.datetime.now(dt.UTC).isoformat()
+    house.guard.take(attributes, {"message": {"messageId": "m1", "publishTime": now}})
+    [checked] = house.entries(Kind.IAM_CHECKED)
+    assert checked.details["rules"]["consumer-member"] == 1
+    assert f"projects/{house.project}" in checked.details["looked_at"]
+    rules = {told.what.action for told in house.entries()}
+    assert {"consumer-member", "basic-role", "user-managed-key", "bucket-may-become-public"} <= rules
+    [stranger] = [told for told in house.entries() if told.what.action == "consumer-member"]
+    assert stranger.details["set_by"] == "anonymous"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"methodName": "storage.objects.get"},
+        {"resourceName": "projects/_/buckets/"},
+        {"serviceName": "evil.googleapis.com"},
+        {"serviceName": 7},
+    ],
+)
+def test_an_entry_that_means_nothing_here_is_refused(house: House, change: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        house.tell({**SAMPLE, "protoPayload": {**SAMPLE["protoPayload"], **change}})
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"{", [], {"protoPayload": {}}, "x", {**SAMPLE, "logName": "projects/p/logs/x"}]
+)
+def test_what_is_no_entry_of_the_activity_log_is_refused(house: House, data: object) -> None:
+    with pytest.raises(InvalidInput):
+        house.guard.take(ATTRIBUTES, data)
+    with pytest.raises(InvalidInput):
+        house.guard.take({"id": "1", "type": "google.cloud.storage.object.v1.finalized"}, data)
+
+
+def test_another_projects_entry_about_our_bucket_is_refused(house: House) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    with pytest.raises(InvalidInput, match="the log of evil"):
+        house.tell({**entry, "logName": "projects/evil/logs/cloudaudit.googleapis.com%2Factivity"})
+    assert STRANGER in house.members()
+
+
+def test_failed_calls_removals_and_buckets_of_nobody_start_nothing(house: House) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    payload = entry["protoPayload"]
+    house.tell({**entry, "protoPayload": {**payload, "status": {"code": 7}}})
+    delta = {"bindingDeltas": [{"action": "REMOVE", "role": VIEWER, "member": STRANGER}]}
+    house.tell({**entry, "protoPayload": {**payload, "serviceData": {"policyDelta": delta}}})
+    house.tell({**entry, "protoPayload": {**payload, "resourceName": "projects/_/buckets/somebody-elses"}})
+    assert house.entries() == []
+    assert STRANGER in house.members()
