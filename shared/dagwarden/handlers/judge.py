@@ -16,6 +16,7 @@ from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
 from dagwarden.policy.decide import decide
 from dagwarden.policy.facts import PushFacts
+from dagwarden.policy.identities import judges_identities
 from dagwarden.policy.mentions import Mention, find_mentions
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome
@@ -84,7 +85,7 @@ def judge(
             state=state,
             changes=changes,
             findings=tuple(findings),
-            mentions=_find_mentions(changes, offer),
+            mentions=_find_mentions(changes, offer) if judges_identities(policy) else (),
             now=now,
         ),
     )

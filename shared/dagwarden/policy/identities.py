@@ -54,18 +54,32 @@ def check_identities(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
 
     Nothing where the policy has neither `teams` nor `identities`.
     """
-    if not policy.teams and ("identities",) not in policy.document.lines:
+    if not judges_identities(policy):
         return
     own = facts.environment.service_accounts if facts.environment is not None else ()
     files = {file.path: file for file in facts.files}
     mentions = itertools.groupby(sorted(facts.mentions, key=lambda each: each.path), key=lambda each: each.path)
     named = {path: list(group) for path, group in mentions}
-    for path in sorted({*files, *named, *facts.unread}):
+    unread = _find_unread(facts)
+    for path in sorted({*files, *named, *unread}):
         allowances = Allowances(policy, path, own)
         told = [*_check_file(allowances, files.get(path)), *_check_text(allowances, files, named.get(path, []))]
-        if path in facts.unread:
-            told.append((0, "none of its DAGs was read", _unknown(allowances, "as whom they run, nobody can say")))
+        if path in unread:
+            why = "as whom its tasks run, nobody can say"
+            told.append((0, "nobody has read its DAGs", allowances.rule(IDENTITIES_UNKNOWN, why, "unresolvable")))
         yield from _tell(path, told)
+
+
+def _find_unread(facts: PushFacts) -> frozenset[str]:
+    """What may define DAGs that nobody has read. Plugins define none; a rollback puts what was judged once."""
+    if facts.manifest.rollback_to is not None:
+        return frozenset()
+    return frozenset(path for path in facts.unread if not path.startswith("plugins/"))
+
+
+def judges_identities(policy: Policy) -> bool:
+    """Whether the policy says anything of identities."""
+    return bool(policy.teams) or ("identities",) in policy.document.lines
 
 
 def _tell(path: str, told: Iterable[Told]) -> Iterator[Finding]:

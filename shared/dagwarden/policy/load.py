@@ -59,6 +59,9 @@ def advise(policy: Policy) -> list[str]:
         if "*" in pusher.principals:
             said = f"`{pusher.name}` covers anybody who can sign, of any project"
             advice.append(f"{policy.clause('pushers', index, 'principals')}: {said}")
+    if policy.teams and policy.validate.imports == "skipped":
+        said = "`teams` bind what DAG files define, and here nobody imports them: most is unresolvable"
+        advice.append(f"{policy.clause('validate', 'imports')}: {said}")
     if policy.enforcement.default is Level.OFF:
         advice.append(
             f"{policy.clause('enforcement', 'default')}: most rules are off, and their findings are not shown"

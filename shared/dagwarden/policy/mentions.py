@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import warnings
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -15,6 +18,9 @@ from dagwarden.validate.model import MAX_TEXT, FactKind, IdentityFact, Known
 SUFFIXES = (".py", ".sql", ".sh", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".j2", ".jinja", ".jinja2", ".txt")
 """Files whose text is read; what a release holds besides is data."""
 MAX_BYTES = 1 << 20
+"""Of a file whose text is read."""
+MAX_MEMBERS = 1_000
+"""Of a zip file with DAGs; and its members together are read up to sixteen times as far as one file."""
 
 SENSITIVE = (
     "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_IMPERSONATE_*",
@@ -25,7 +31,6 @@ SENSITIVE = (
 configurations`, Airflow's "Storing connections in environment variables", boto3's configuration guide."""
 
 _SENSITIVE = re.compile("|".join(rf"\b{each.replace('*', '[A-Za-z0-9_]+')}\b" for each in SENSITIVE))
-_WORTH_PARSING = re.compile(rb"gserviceaccount|conn_id|impersonat|delegate|principal|get_connection|Connection|Hook\(")
 _TOLD = frozenset({FactKind.CONNECTION, FactKind.IMPERSONATION, FactKind.DELEGATE})
 _DOMAIN = "gserviceaccount"
 _GETTERS = frozenset({"get_connection", "get_connection_from_secrets", "get_hook"})
@@ -42,15 +47,34 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
 def find_mentions(path: str, content: bytes) -> list[Mention]:
     """What a file's text names, each once, in the order of its lines; nothing for one that is not read.
 
-    Python that does not compile names nothing: it runs nothing either.
+    Python that does not compile names nothing: it runs nothing either. Of a zip file the members are read, and lines
+    are 0.
     """
-    if not path.endswith(SUFFIXES) or len(content) > MAX_BYTES:
-        return []
-    if not _WORTH_PARSING.search(content) and not _SENSITIVE.search(content.decode("latin-1")):
-        return []
-    found = _read_python(content) if path.endswith(".py") else _read_lines(content.decode("utf-8", "replace"))
+    if path.endswith(".zip"):
+        found = [(0, fact) for name, held in _open(content) for _, fact in _read(name, held)]
+    else:
+        found = list(_read(path, content))
     seen = dict.fromkeys((line, fact) for line, fact in found if fact.value)
     return [Mention(path=path, line=line, fact=fact) for line, fact in sorted(seen, key=lambda each: each[0])]
+
+
+def _read(path: str, content: bytes) -> Iterable[tuple[int, IdentityFact]]:
+    if not path.endswith(SUFFIXES) or len(content) > MAX_BYTES:
+        return ()
+    return _read_python(content) if path.endswith(".py") else _read_lines(content.decode("utf-8", "replace"))
+
+
+def _open(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """The members of a zip file that are worth reading; none where it is none, or lies about them."""
+    left = 16 * MAX_BYTES
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.infolist()[:MAX_MEMBERS]:
+                if member.filename.endswith(SUFFIXES) and member.file_size <= min(MAX_BYTES, left):
+                    left -= member.file_size
+                    yield member.filename, archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError):
+        return
 
 
 def _read_lines(text: str) -> Iterator[tuple[int, IdentityFact]]:
@@ -69,16 +93,33 @@ def _read_python(content: bytes) -> Iterator[tuple[int, IdentityFact]]:
             tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    within = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    told = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    told |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             yield from _read_formatted(node)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in within and id(node) not in comments:
-                yield from _read_text(node.lineno, node.value)
+        elif isinstance(node, ast.BinOp) and id(node) not in told:
+            text, parts = _join(node)
+            told |= parts
+            yield from _read_text(node.lineno, text)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield from _read_text(node.lineno, node.value)
         elif isinstance(node, ast.Call):
             yield from _read_call(node)
+
+
+def _join(node: ast.expr) -> tuple[str, set[int]]:
+    """A text written as a sum of texts, and the nodes it is made of; the sums alone where it is anything else."""
+    sums, texts, constants = set(), [], set()
+    while isinstance(node, ast.BinOp):
+        sums.add(id(node))
+        texts.append(node.right.value if isinstance(node.right, ast.Constant) else None)
+        constants.add(id(node.right))
+        node = node.left
+    texts.append(node.value if isinstance(node, ast.Constant) else None)
+    found = [text for text in reversed(texts) if isinstance(text, str)]
+    return ("".join(found), sums | constants | {id(node)}) if len(found) == len(texts) else ("", sums)
 
 
 def _read_text(line: int, text: str) -> Iterator[tuple[int, IdentityFact]]:

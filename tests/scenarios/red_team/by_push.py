@@ -27,7 +27,10 @@ teams:
     may_use:
       service_accounts: ["etl-sales@acme.iam.gserviceaccount.com"]
       impersonation: ["etl-sales@acme.iam.gserviceaccount.com"]
+identities:
+  unresolvable: warn
 """
+"""Here files are text; what importing them shows is tried in by_argument.py and by_place.py."""
 WIDE = """\
 apiVersion: dagwarden/v1
 kind: Policy

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import time
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -19,7 +21,7 @@ from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.identities import MAX_TOLD, check_identities
 from dagwarden.policy.identity_pages import DOMAIN_WIDE_DELEGATION
 from dagwarden.policy.load import load_policy
-from dagwarden.policy.mentions import find_mentions
+from dagwarden.policy.mentions import MAX_BYTES, find_mentions
 from dagwarden.policy.model import Policy
 from dagwarden.policy.teams import MayUse
 from dagwarden.policy.verdict import Principal
@@ -168,6 +170,7 @@ def test_models_that_are_not_whole_are_unknown() -> None:
     harmless = FileModel(path=PATH, dags=good.dags, cuts=(Cut(what="tags", kept=1, of=2),))
     assert check(make_policy(), harmless) == []
     assert rules_of(check(make_policy(), unread=(PATH,))) == ["identities-unknown"]
+    assert check(make_policy(), unread=(ReleasePath("plugins/a.py"),)) == []
 
 
 ABSENT = fact(FactKind.IMPERSONATION, known=Known.ABSENT, argument="impersonation_chain")
@@ -287,4 +290,27 @@ def test_a_thousand_dags_of_twenty_tasks_are_checked_in_under_a_second() -> None
     files = [FileModel(path=f"dags/sales/{n}.py", dags=(DagModel(dag_id=f"d{n}", tasks=tasks),)) for n in range(1_000)]
     started = time.process_time()
     assert len(check(make_policy(), *files)) == 20_000
+    assert time.process_time() - started < 1.0
+
+
+def test_text_in_a_zip_file_is_read_and_a_broken_one_is_none() -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("dag.py", f"who = '{FINANCE}'\n")
+        archive.writestr("large.sql", b"x" * (MAX_BYTES + 1))
+    (mention,) = find_mentions("dags/sales/a.zip", held.getvalue())
+    assert (mention.line, mention.fact.value) == (0, FINANCE)
+    assert find_mentions("dags/sales/a.zip", held.getvalue()[:-9]) == []
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_without_fail(text: str) -> None:
+    for name in ("a.py", "a.sql", "a.zip"):
+        find_mentions(name, text.encode("utf-8", "replace"))
+
+
+def test_a_long_sum_of_texts_is_read_in_good_time() -> None:
+    text = "x = 'a' " + "+ f() + 'b' " * 900
+    started = time.process_time()
+    find_mentions("a.py", text.encode())
     assert time.process_time() - started < 1.0
