@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import print_json, print_line
 from dagwarden.cli.show import ReleaseArgument
 from dagwarden.cli.status import look, to_json
@@ -45,4 +45,15 @@ def wait(
     else:
         print_line(convergence.describe(), "bold green" if convergence.is_complete else "bold yellow")
     if not convergence.is_complete:
+        if not as_json:
+            _tell_of_the_newest(connection, convergence.release)
         raise typer.Exit(1)
+
+
+def _tell_of_the_newest(connection: Connection, awaited: int) -> None:
+    """Who waits for a release that nobody made is told so."""
+    from dagwarden.ledger.read import Ledger
+
+    newest = Ledger(connection.cloud).find_head_number(connection.environment)
+    if awaited > newest:
+        print_line(f"there is no release {awaited} yet; the newest is {newest or 'none'}")
