@@ -55,6 +55,9 @@ SUFFIXES: tuple[tuple[str, FactKind], ...] = (
     ("_conn_id", FactKind.CONNECTION),
     ("_impersonation_chain", FactKind.IMPERSONATION),
     ("_service_account_email", FactKind.SERVICE_ACCOUNT),
+    ("_encryption_spec_key_name", FactKind.ENCRYPTION_KEY),
+    ("_container_image_uri", FactKind.IMAGE),
+    ("kube_image", FactKind.IMAGE),
 )
 """For names that the table above does not have, such as `google_cloud_storage_conn_id`."""
 

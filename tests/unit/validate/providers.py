@@ -5,12 +5,23 @@ The providers are too heavy for the environment that everything else is tested i
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from tests.unit.validate.importing import ReadDagFile
 
-from dagwarden.validate.model import FactKind, TaskModel
+from dagwarden.ledger.state import empty_state
+from dagwarden.names import EnvironmentName
+from dagwarden.policy.facts import PushFacts
+from dagwarden.policy.identities import check_identities
+from dagwarden.policy.load import load_policy
+from dagwarden.policy.verdict import Principal
+from dagwarden.push.manifest import PushManifest
+from dagwarden.validate.model import FactKind, FileModel, TaskModel
 from dagwarden.validate.rules.table import check_file
 
+NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+PROD = EnvironmentName("prod")
 ETL = "etl@acme.iam.gserviceaccount.com"
 DATAPROC = "from airflow.providers.google.cloud.operators.dataproc import *"
 POD = """
@@ -132,3 +143,84 @@ def test_task_kubernetes_is_a_pod(read_dag_file: ReadDagFile) -> None:
     task = only_task(read_dag_file, f"{POD}\ndef print_it(): print(1)", body)
     assert task.is_a("KubernetesPodOperator")
     assert seen(task, FactKind.KUBERNETES_SERVICE_ACCOUNT) == {("service_account_name", "etl", "literal")}
+
+
+# ---- held against a policy -------------------------------------------------------------------------------------------
+
+POLICY = f"""
+apiVersion: dagwarden/v1
+kind: Policy
+teams:
+  - name: sales
+    paths: ["dags/**"]
+    may_use:
+      service_accounts: ["{ETL}"]
+      impersonation: ["{ETL}"]
+      connections: [kubernetes_default]
+      kubernetes_service_accounts: [etl]
+      namespaces: [prod]
+      images: ["eu.gcr.io/acme/*"]
+      environment_variables: ["*"]
+      secrets: [db]
+"""
+OTHER = "finance@acme.iam.gserviceaccount.com"
+GOOGLE = """
+from airflow.providers.google.cloud.operators.bigquery import BigQueryInsertJobOperator
+from airflow.providers.google.cloud.operators.gcs import GCSBucketAddIamBindingOperator, GCSDeleteObjectsOperator
+from airflow.providers.google.cloud.sensors.gcs import GCSObjectExistenceSensor
+from airflow.providers.google.cloud.operators.kubernetes_engine import GKEStartPodOperator
+from airflow.providers.google.cloud.operators.dataproc import *
+class Harmless(GCSBucketAddIamBindingOperator): pass
+"""
+QUERY = "BigQueryInsertJobOperator(task_id='a', configuration={}, impersonation_chain=WHO)"
+SENSOR = "GCSObjectExistenceSensor(task_id='a', bucket='b', object='o', impersonation_chain=WHO)"
+BATCH = (
+    "DataprocCreateBatchOperator(task_id='a', project_id='p', region='r', batch_id='b', impersonation_chain=OWN,"
+    " batch={'environment_config': {'execution_config': {'service_account': WHO}}})"
+)
+SAFE_POD = "Renamed(task_id='a', image='eu.gcr.io/acme/x:1', namespace='prod', service_account_name=WHO)"
+GKE_POD = (
+    "GKEStartPodOperator(task_id='a', project_id='p', location='l', cluster_name='c', name='n', namespace='prod',"
+    " image='eu.gcr.io/acme/x:1', impersonation_chain=OWN, service_account_name=WHO)"
+)
+OVERRIDE = (
+    "BashOperator(task_id='a', bash_command='true', executor_config={'pod_override': k8s.V1Pod(spec=k8s.V1PodSpec("
+    "service_account_name=WHO, containers=[k8s.V1Container(name='base')]))})"
+)
+ATTEMPTS = {
+    "a query": (GOOGLE, QUERY, repr(OTHER), repr(ETL), "impersonation-not-allowed"),
+    "a query of nobody's": (GOOGLE, QUERY, "None", repr(ETL), "environment-identity"),
+    "a sensor": (GOOGLE, SENSOR, repr(OTHER), repr(ETL), "impersonation-not-allowed"),
+    "a batch": (GOOGLE, BATCH, repr(OTHER), repr(ETL), "service-account-not-allowed"),
+    "a batch of nobody's": (GOOGLE, BATCH, "None", repr(ETL), "body-without-service-account"),
+    "a grant": (GOOGLE, "WHO(task_id='a', bucket='b', impersonation_chain=OWN, BODY)", "Harmless", "", "grants-access"),
+    "a pod": (POD, SAFE_POD, "'root'", "'etl'", "pod-identity-not-allowed"),
+    "a pod of nobody's": (POD, SAFE_POD, "None", "'etl'", "pod-without-service-account"),
+    "a pod in another cluster": (GOOGLE, GKE_POD, "'root'", "'etl'", "pod-identity-not-allowed"),
+    "the worker's own pod": (POD, OVERRIDE, "'root'", "'etl'", "pod-identity-not-allowed"),
+}
+
+
+def refusals(model: FileModel) -> set[str]:
+    facts = PushFacts(
+        principal=Principal(name="ci@acme.example", attested_by="jwt"),
+        manifest=PushManifest(environment=PROD, source="git", created_at=NOW, changes=()),
+        is_raw_drop=False,
+        state=empty_state(PROD),
+        changes=(),
+        files=(model,),
+        now=NOW,
+    )
+    return {finding.rule for finding in check_identities(load_policy(POLICY.encode()), facts)}
+
+
+@pytest.mark.parametrize("name", ATTEMPTS)
+def test_real_operators_are_held_to_what_their_team_may_use(read_dag_file: ReadDagFile, name: str) -> None:
+    imports, body, bad, good, rule = ATTEMPTS[name]
+
+    def read(who: str) -> FileModel:
+        made = body.replace("OWN", repr(ETL)).replace("WHO", who).replace("BODY", "role='r', member='m'")
+        return read_dag_file(f"{imports}\nwith DAG('etl', schedule=None):\n    {made}\n")
+
+    assert rule in refusals(read(bad))
+    assert not good or refusals(read(good)) == set()
