@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from dagwarden.audit.entry import AuditOutcome, Kind
 from dagwarden.cli import main as command_line
 from dagwarden.cli.rules import rate_page, render_page
 from dagwarden.lint.page import Page
+from dagwarden.policy.conditions.scope import STRUCTURES
+from dagwarden.policy.conditions.types import FieldType, find_structures, read_fields
 from dagwarden.policy.rules import list_pages
 from dagwarden.policy.schema import SCHEMAS, render_schema
 from dagwarden.settings import PREFIX, SETTINGS
@@ -139,6 +142,14 @@ def red_team() -> str:
     return "\n".join(parts)
 
 
+def condition_fields() -> str:
+    """Every field that a condition can read, by the structure that has it."""
+    titles = {kind: f"`{variable}` ({kind.__name__})" for variable, kind in STRUCTURES.items()}
+    others = [kind for kind in find_structures(STRUCTURES.values()).values() if kind not in titles]
+    titles |= {kind: kind.__name__ for kind in sorted(others, key=lambda each: each.__name__)}
+    return "\n".join(f"### {title}\n\n{_fields_of(kind)}" for kind, title in titles.items())
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "verbs": verbs,
@@ -153,6 +164,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults": faults,
     "functions": functions,
     "accounts": accounts,
+    "condition-fields": condition_fields,
 }
 
 
@@ -173,6 +185,20 @@ def main() -> None:
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
             sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+def _fields_of(kind: type[msgspec.Struct]) -> str:
+    optional = {field.name for field in msgspec.structs.fields(kind) if "None" in str(field.type)}
+    rows = (
+        (f"`{name}`{' *?*' if name in optional else ''}", _say_type(field)) for name, field in read_fields(kind).items()
+    )
+    return make_table(("field", "type"), rows)
+
+
+def _say_type(field: FieldType) -> str:
+    words = f": {', '.join(f'`{word}`' for word in field.words)}" if field.words else ""
+    kind = field.structure.__name__ if field.structure else field.scalar.removeprefix("TYPE_").lower().rstrip("64")
+    return f"{'list of ' if field.is_list else ''}{kind}{words}"
 
 
 def _link(page: Page, text: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import re
 import time
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -36,6 +38,7 @@ from dagwarden.validate.model import (
     IdentityFact,
     Known,
     Sensor,
+    Target,
     TaskModel,
 )
 from dagwarden.wire import encode
@@ -209,6 +212,15 @@ def test_any_text_compiles_or_is_refused_with_a_reason(text: str) -> None:
     assert (compiled.program is None) == bool(compiled.faults)
 
 
+def test_the_examples_of_the_page_load_and_hold() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "conditions.md").read_text()
+    (example,) = re.findall(r"```yaml\n(conditions:.*?)```", page, re.DOTALL)
+    policy = load_policy(f"apiVersion: dagwarden/v1\nkind: Policy\n{example}".encode())
+    broken = {finding.clause for finding in check_conditions(policy, make_facts(FILE))}
+    wanted = {condition.name: policy.clause("conditions", index) for index, condition in enumerate(policy.conditions)}
+    assert broken == {wanted["owners"], wanted["no-catchup"]}
+
+
 # ---- meaning -------------------------------------------------------------------------------------------------------
 
 UNKNOWN = "`pool` is not known"
@@ -257,6 +269,43 @@ UNKNOWN = "`pool` is not known"
 )
 def test_an_unknown_value_matters_only_where_it_decides(text: str, answer: Answer) -> None:
     assert evaluate(text) == answer
+
+
+@pytest.mark.parametrize("known", [Known.TEMPLATED, Known.UNREADABLE])
+def test_a_value_known_at_run_time_only_is_unknown(known: Known) -> None:
+    fact = IdentityFact(kind=FactKind.IMPERSONATION, argument="impersonation_chain", value="{{ x }}", known=known)
+    task = msgspec.structs.replace(TASK, facts=(fact,), targets=(Target(known=known),))
+    assert evaluate("task.facts.all(f, f.value != 'root@acme.example')", task) == "`value` is not known"
+    assert evaluate("task.facts.all(f, !has(f.value)) && task.facts[0].argument.startsWith('imp')", task) is True
+    assert evaluate("task.targets.all(t, t.dag_id != 'payroll')", task) == "`dag_id` is not known"
+
+
+def test_arguments_decided_at_run_time_may_hold_any_fact() -> None:
+    anything = IdentityFact(kind=FactKind.ARGUMENTS, argument="expand_kwargs", known=Known.TEMPLATED)
+    task = msgspec.structs.replace(TASK, facts=(FACT, anything))
+    assert evaluate("!task.facts.exists(f, f.value == 'payroll')", task) == "`facts` is not known"
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "text", "answer"),
+    [
+        ("depends_on_past", "!task.depends_on_past", "`depends_on_past` is not known"),
+        ("upstream_task_ids", "task.upstream.size() == 0", "`upstream` is not known"),
+        ("retry_delay", "task.retry_delay_s < 1.0", "`retry_delay_s` is not known"),
+        ("arguments", "task.facts.size() < 9", "`facts` is not known"),
+        ("arguments", "task.retries == 2", True),
+        ("mine.Sly.__getattribute__", "task.retries == 2", "`retries` is not known"),
+        ("mine.Sly.__getattribute__", "task.operator == 'a.b.Load'", True),
+    ],
+)
+def test_a_default_in_place_of_what_could_not_be_read_is_unknown(unreadable: str, text: str, answer: Answer) -> None:
+    assert evaluate(text, msgspec.structs.replace(TASK, unreadable=(unreadable,))) == answer
+
+
+def test_tasks_that_could_not_be_read_are_not_taken_for_none() -> None:
+    dag = msgspec.structs.replace(DAG, unreadable=("task_dict",))
+    (finding,) = ask("dag", "dag.tasks.all(t, has(t.owner))", make_facts(msgspec.structs.replace(FILE, dags=(dag,))))
+    assert "`tasks` is not known" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -388,6 +437,7 @@ TASKS = st.builds(
     retries=st.sampled_from([0, 1, 2, None]),
     is_mapped=st.booleans(),
     upstream=st.sampled_from([(), ("a",), ("b", "c")]),
+    unreadable=st.sampled_from([(), (), ("retries",), ("upstream_task_ids",), ("x.Y.__dict__",)]),
     facts=st.sampled_from([(), (FACT,), (msgspec.structs.replace(FACT, value="sea"),)]),
     sensor=st.sampled_from([None, Sensor(), Sensor(timeout_s=5.0)]),
 )

@@ -106,10 +106,10 @@ class _Asker:
                 yield subject, found
 
     def _reader(self) -> Callable[[Subject], Any]:
-        """What tells tasks apart for this condition."""
-        fields = [f"task.{name}" for name in read_fields(TaskModel) if name in self._names]
-        outer = ["place"] if self._around else []
-        return attrgetter(*fields, *outer) if fields or outer else lambda _: None
+        """What tells tasks apart for this condition: what it reads, and what decides which of that is known."""
+        names = self._names | {"unreadable"} | ({"facts"} if "targets" in self._names else set())
+        fields = [f"task.{name}" for name in read_fields(TaskModel) if name in names]
+        return attrgetter(*fields, *(["place"] if self._around else []))
 
     def _answer(self, subject: Subject) -> Answer:
         values = self._bind(subject)

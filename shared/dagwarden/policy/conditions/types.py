@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import inspect
 
+from dagwarden.policy.conditions.absent import find_absent
+
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
@@ -86,11 +88,12 @@ def declare(structures: Mapping[str, type[msgspec.Struct]]) -> DescriptorPool:
 
 
 def make_plain(value: msgspec.Struct, names: frozenset[str]) -> dict[str, object]:
-    """The fields of these names, in `value` and in all that it holds, as plain values; what is None is left out."""
+    """The fields of these names, in `value` and all that it holds, as plain values; what is not known is left out."""
     plain: dict[str, object] = {}
+    absent = find_absent(value)
     for field in _select(type(value), names):
         got = getattr(value, field.name)
-        if got is None:
+        if got is None or field.name in absent:
             continue
         if field.structure is not None:
             plain[field.name] = [make_plain(each, names) for each in got] if field.is_list else make_plain(got, names)
