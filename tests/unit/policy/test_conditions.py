@@ -1,342 +1,44 @@
-"""A condition that loads is typed, cheap and asked rightly; what cannot be known does not hold."""
+"""A condition is asked of each subject it is on, once about all that are alike, and tells who breaks it."""
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 import re
-import time
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.policy.condition_facts import (
+    ALL_NAMES,
+    DAG,
+    FACT,
+    FILE,
+    NOW,
+    TASK,
+    ask,
+    make_facts,
+    make_policy,
+    put,
+)
 
-from dagwarden.errors import InvalidInput
-from dagwarden.ledger.release import DeleteFile, PutFile
-from dagwarden.ledger.state import empty_state
+from dagwarden.ledger.release import DeleteFile
 from dagwarden.lint.finding import Finding, Severity
-from dagwarden.names import Digest, EnvironmentName, ReleasePath
+from dagwarden.names import ReleasePath
 from dagwarden.policy.conditions.check import MAX_TOLD, check_conditions
-from dagwarden.policy.conditions.program import MAX_CHARS, Answer, compile_text
-from dagwarden.policy.conditions.scope import SCOPES, STRUCTURES
+from dagwarden.policy.conditions.program import compile_text
 from dagwarden.policy.conditions.section import On
-from dagwarden.policy.conditions.types import find_structures, make_plain, read_fields
+from dagwarden.policy.conditions.types import make_plain
 from dagwarden.policy.decide import decide
-from dagwarden.policy.environment import Environment, load_environment
-from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.load import load_policy
-from dagwarden.policy.model import Policy
-from dagwarden.policy.verdict import Outcome, Principal
-from dagwarden.push.manifest import PushManifest
+from dagwarden.policy.verdict import Outcome
 from dagwarden.validate.model import (
     Cut,
     DagModel,
-    FactKind,
     FileModel,
-    IdentityFact,
-    Known,
     Sensor,
-    Target,
     TaskModel,
 )
-from dagwarden.wire import encode
-
-NOW = dt.datetime(2026, 3, 4, 12, 0, tzinfo=dt.UTC)
-HEAD = {"apiVersion": "dagwarden/v1", "kind": "Policy"}
-PUSHER = {"name": "ci", "principals": ["ci@acme.example"], "paths": ["dags/**"]}
-ALL_NAMES = frozenset(name for kind in find_structures(STRUCTURES.values()).values() for name in read_fields(kind))
-
-FACT = IdentityFact(kind=FactKind.CONNECTION, argument="conn_id", value="lake", known=Known.LITERAL)
-TASK = TaskModel(
-    task_id="load", operator="a.b.Load", line=7, owner="ada", retries=2, retry_delay_s=300.0, facts=(FACT,)
-)
-DAG = DagModel(dag_id="orders", line=3, tags=("daily",), owners=("ada",), tasks=(TASK,))
-FILE = FileModel(path="dags/orders.py", dags=(DAG,))
-
-
-def put(path: str, size_bytes: int = 10) -> PutFile:
-    return PutFile(path=ReleasePath(path), sha256=Digest("0" * 64), md5="", size_bytes=size_bytes, mode="0644")
-
-
-@functools.cache
-def prod() -> Environment:
-    return load_environment(encode({"apiVersion": "dagwarden/v1", "kind": "Environment", "name": "prod"}))
-
-
-def make_facts(*files: FileModel, **changed: object) -> PushFacts:
-    name = EnvironmentName("prod")
-    facts = PushFacts(
-        principal=Principal(name="ci@acme.example", attested_by="jwt"),
-        manifest=PushManifest(environment=name, source="git", created_at=NOW, changes=(), ref="refs/heads/main"),
-        is_raw_drop=False,
-        state=empty_state(name),
-        changes=tuple(put(file.path) for file in files),
-        files=files,
-        environment=prod(),
-        now=NOW,
-    )
-    return msgspec.structs.replace(facts, **changed)
-
-
-def make_policy(on: str, require: str, **keys: object) -> Policy:
-    condition = {"name": "c", "on": on, "require": require, "message": "must be so", **keys}
-    return load_policy(encode({**HEAD, "pushers": [PUSHER], "conditions": [condition]}))
-
-
-def ask(on: str, require: str, facts: PushFacts | None = None, **keys: object) -> list[Finding]:
-    return list(check_conditions(make_policy(on, require, **keys), facts or make_facts(FILE)))
-
-
-def refusal(on: str, require: str, **keys: object) -> str:
-    with pytest.raises(InvalidInput) as caught:
-        make_policy(on, require, **keys)
-    return caught.value.message
-
-
-def evaluate(text: str, task: TaskModel = TASK) -> Answer:
-    program = compile_text(On.TASK, text).program
-    assert program is not None, compile_text(On.TASK, text).faults
-    return program.evaluate({"task": make_plain(task, ALL_NAMES), "now": NOW})
-
-
-# ---- loading -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("on", "require", "said"),
-    [
-        ("task", "task.onwer == 'x'", "column 5: `onwer` is no field of TaskModel; did you mean `owner`?"),
-        ("task", "task.facts.all(f, f.knd == 'x')", "`knd` is no field of IdentityFact; did you mean `kind`?"),
-        ("task", "has(task.sensor.mod)", "`mod` is no field of Sensor; did you mean `mode`?"),
-        ("push", "push.principle.name == 'x'", "`principle` is no field of PushView; did you mean `principal`?"),
-        ("task", "tusk.owner == 'x'", "`tusk` is neither a variable nor a function; did you mean `task`?"),
-        ("push", "task.owner == 'x'", "there is no `task` in a condition on each push (known: push, environment, now)"),
-        ("file", "dag.catchup", "there is no `dag` in a condition on each file"),
-        ("push", "push.ref.startsWih('x')", "`startsWih` is neither a variable nor a function; did you mean"),
-        ("push", "exec('rm')", "`exec` is neither a variable nor a function"),
-        ("task", "task.retries", "must be true or false, and is a number"),
-        ("task", "task.owner", "must be true or false, and is a text"),
-        ("task", "task.retry_delay_s > 2", "applied to '(double, int)'; write whole numbers of a double as 2.0"),
-        ("task", "task.retries == null", "what is not known is no null: ask `has(…)`"),
-        ("task", "task.owner && true", "found no matching overload for '_&&_'"),
-        ("task", "task['owner'] == 'x'", "found no matching overload for '_[_]'"),
-        ("task", "task.facts.all(f, f.kind == 'conection')", "`kind` is never `conection`; did you mean `connection`?"),
-        ("file", "file.findings.all(f, f.severity in ['warn'])", "`severity` is never `warn`; did you mean"),
-        ("task", "task.task_id.matches('[')", "`[`: invalid regular expression: missing ]"),
-        ("task", "task.task_id.matches(task.group)", "the pattern of `matches` must be written out"),
-        ("push", "now > timestamp('tomorrow')", "`tomorrow`: String to Timestamp conversion failed"),
-        ("push", "now - now > duration('1 day')", "`1 day`: String to Duration conversion failed"),
-        ("push", "push.ref = 'x'", "Syntax error"),
-        ("push", "  ", "Syntax error"),
-        ("dag", "dag.tasks.exists(t, t == dag.tasks[0])", "compares a whole TaskModel: compare fields of it"),
-        ("dag", "dag.tasks == []", "compares a whole TaskModel"),
-        ("push", "dyn(push).anything == 1", "`dyn` hides a type from the check"),
-        ("push", "type(push.ref) == string", "`type` has nothing to ask"),
-        ("push", "PushView{ref: 'x'}.ref == 'x'", "makes a PushView: conditions only read what there is"),
-    ],
-)
-def test_what_the_model_does_not_have_is_refused_when_the_policy_is_loaded(on: str, require: str, said: str) -> None:
-    assert said in refusal(on, require)
-
-
-def test_every_fault_is_told_with_its_line() -> None:
-    text = """apiVersion: dagwarden/v1
-kind: Policy
-conditions:
-  - name: owners
-    on: task
-    when: task.is_maped
-    require: task.onwer != ''
-    message: tasks have owners
-  - name: owners
-    on: dag
-    require: |
-      dag.catchup &&
-        dag.tgas.size() > 0
-    message: dags have tags
-"""
-    with pytest.raises(InvalidInput) as caught:
-        load_policy(text.encode())
-    told = caught.value.message.splitlines()
-    assert [line.partition(": ")[0] for line in told] == [f"policy.yaml:{number}" for number in (6, 7, 9, 11)]
-    assert "`when` of `owners`: column 5: `is_maped` is no field of TaskModel; did you mean `is_mapped`?" in told[0]
-    assert "`owners` names two conditions, the first on line 4" in told[2]
-    assert "line 2, column 6: `tgas` is no field of DagModel; did you mean `tags`?" in told[3]
-
-
-@pytest.mark.parametrize("on", On)
-def test_every_field_of_every_variable_can_be_asked_for(on: On) -> None:
-    for variable in SCOPES[on]:
-        for name in read_fields(STRUCTURES[variable]) if variable in STRUCTURES else ():
-            assert compile_text(on, f"has({variable}.{name})").program is not None, name
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "true " + "&& true" * 5_000,
-        "'" + "a" * (MAX_CHARS + 1) + "' == ''",
-        "(" * 500 + "true" + ")" * 500,
-        "!" * 501 + "true" + "!" * 4_000,
-        "task" + ".task" * 300,
-        "[" * 200 + "]" * 200 + " == []",
-        "true ? " * 60 + "true" + " : false" * 60,
-        "\0",
-        "\ud800",
-        "true\0 && task.owner == 'ada'",
-        "task.tags." + "map(x, x + x)." * 20 + "size() > 0",
-        "['a'].map(x, x + x).map(x, x + x).map(x, x + x).size() > 0",
-        "(task.upstream + task.upstream).size() > 0",
-        "'a'" + " + 'a'" * 20 + " == 'b'",
-        "task.facts.all(a, true) && " * 8 + "true",
-        r"task.task_id.matches('(a{1000}){1000}')",
-        r"task.task_id.matches(r'\p{L}{1,100}')",
-        "task.task_id.matches('" + "x" * 3_000 + "')",
-    ],
-    ids=lambda text: ascii(text)[:30],
-)
-def test_what_would_cost_too_much_is_refused_at_once(text: str) -> None:
-    begun = time.process_time()
-    compiled = compile_text(On.TASK, text)
-    assert compiled.program is None
-    assert compiled.faults
-    assert time.process_time() - begun < 0.5
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.one_of(st.text(), st.text(alphabet="task.fctownerudgpsh&|!()[]{}'\"=<>+-*/?:, 019\\\0", max_size=60)))
-def test_any_text_compiles_or_is_refused_with_a_reason(text: str) -> None:
-    compiled = compile_text(On.TASK, text)
-    assert (compiled.program is None) == bool(compiled.faults)
-
-
-def test_the_examples_of_the_page_load_and_hold() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "conditions.md").read_text()
-    (example,) = re.findall(r"```yaml\n(conditions:.*?)```", page, re.DOTALL)
-    policy = load_policy(f"apiVersion: dagwarden/v1\nkind: Policy\n{example}".encode())
-    broken = {finding.clause for finding in check_conditions(policy, make_facts(FILE))}
-    wanted = {condition.name: policy.clause("conditions", index) for index, condition in enumerate(policy.conditions)}
-    assert broken == {wanted["owners"], wanted["no-catchup"]}
-
-
-# ---- meaning -------------------------------------------------------------------------------------------------------
-
-UNKNOWN = "`pool` is not known"
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("task.owner == 'ada' && task.retries + 1 == 3", True),
-        ("task.retry_delay_s / 2.0 >= 150.0", True),
-        ("task.owner in ['ada', 'bob']", True),
-        ("task.task_id.startsWith('lo') && task.task_id.endsWith('ad') && task.operator.contains('.b.')", True),
-        ("task.task_id.matches('^[a-z]+$')", True),
-        ("task.facts.exists(f, f.kind == 'connection' && f.value == 'lake')", True),
-        ("task.facts.all(f, f.value == 'sea')", False),
-        ("task.facts.exists_one(f, f.known == 'literal')", True),
-        ("task.facts.filter(f, f.kind == 'image').size() == 0", True),
-        ("task.facts.map(f, f.value)[0] == 'lake'", True),
-        ("now - duration('24h') < timestamp('2026-03-04T00:00:00Z')", True),
-        ("now.getHours('Europe/Berlin') == 13 && now.getDayOfWeek() == 3", True),
-        ("int('7') + 1 == 8 && double(task.retries) == 2.0", True),
-        ("task.is_mapped ? task.retries > 5 : true", True),
-        ("{'ada': 1}[task.owner] == 1", True),
-        ("has(task.owner)", True),
-        # what is not known
-        ("has(task.pool)", False),
-        ("task.pool == 'x'", UNKNOWN),
-        ("task.pool != 'x'", UNKNOWN),
-        ("!(task.pool == 'x')", UNKNOWN),
-        ("task.pool == 'x' || task.owner == 'ada'", True),
-        ("task.owner == 'ada' || task.pool == 'x'", True),
-        ("task.pool == 'x' || task.owner == 'bob'", UNKNOWN),
-        ("task.pool == 'x' && task.owner == 'bob'", False),
-        ("task.pool == 'x' && task.owner == 'ada'", UNKNOWN),
-        ("has(task.pool) && task.pool == 'x'", False),
-        ("!has(task.pool) || task.pool == 'x'", True),
-        ("has(task.sensor) && task.sensor.mode == 'poke'", False),
-        ("task.sensor.mode == 'poke'", "`sensor` is not known"),
-        # what fails
-        ("1 / 0 == 1", "divide by zero"),
-        ("task.retries % (task.retries - 2) == 0", "modulus by zero"),
-        ("9223372036854775807 + task.retries > 0", "integer overflow"),
-        ("task.facts[7].value == 'x'", "Index error: index=7 size=1"),
-        ("1 / 0 == 1 || true", True),
-    ],
-)
-def test_an_unknown_value_matters_only_where_it_decides(text: str, answer: Answer) -> None:
-    assert evaluate(text) == answer
-
-
-@pytest.mark.parametrize("known", [Known.TEMPLATED, Known.UNREADABLE])
-def test_a_value_known_at_run_time_only_is_unknown(known: Known) -> None:
-    fact = IdentityFact(kind=FactKind.IMPERSONATION, argument="impersonation_chain", value="{{ x }}", known=known)
-    task = msgspec.structs.replace(TASK, facts=(fact,), targets=(Target(known=known),))
-    assert evaluate("task.facts.all(f, f.value != 'root@acme.example')", task) == "`value` is not known"
-    assert evaluate("task.facts.all(f, !has(f.value)) && task.facts[0].argument.startsWith('imp')", task) is True
-    assert evaluate("task.targets.all(t, t.dag_id != 'payroll')", task) == "`dag_id` is not known"
-
-
-def test_arguments_decided_at_run_time_may_hold_any_fact() -> None:
-    anything = IdentityFact(kind=FactKind.ARGUMENTS, argument="expand_kwargs", known=Known.TEMPLATED)
-    task = msgspec.structs.replace(TASK, facts=(FACT, anything))
-    assert evaluate("!task.facts.exists(f, f.value == 'payroll')", task) == "`facts` is not known"
-
-
-@pytest.mark.parametrize(
-    ("unreadable", "text", "answer"),
-    [
-        ("depends_on_past", "!task.depends_on_past", "`depends_on_past` is not known"),
-        ("upstream_task_ids", "task.upstream.size() == 0", "`upstream` is not known"),
-        ("retry_delay", "task.retry_delay_s < 1.0", "`retry_delay_s` is not known"),
-        ("arguments", "task.facts.size() < 9", "`facts` is not known"),
-        ("arguments", "task.retries == 2", True),
-        ("mine.Sly.__getattribute__", "task.retries == 2", "`retries` is not known"),
-        ("mine.Sly.__getattribute__", "task.operator == 'a.b.Load'", True),
-    ],
-)
-def test_a_default_in_place_of_what_could_not_be_read_is_unknown(unreadable: str, text: str, answer: Answer) -> None:
-    assert evaluate(text, msgspec.structs.replace(TASK, unreadable=(unreadable,))) == answer
-
-
-def test_tasks_that_could_not_be_read_are_not_taken_for_none() -> None:
-    dag = msgspec.structs.replace(DAG, unreadable=("task_dict",))
-    (finding,) = ask("dag", "dag.tasks.all(t, has(t.owner))", make_facts(msgspec.structs.replace(FILE, dags=(dag,))))
-    assert "`tasks` is not known" in finding.message
-
-
-@pytest.mark.parametrize(
-    "changed", [{"retries": 10**30}, {"owner": "\ud800"}], ids=["beyond 64 bits", "half a surrogate"]
-)
-def test_a_value_that_cel_cannot_hold_is_unknown(changed: dict[str, object]) -> None:
-    answer = evaluate("task.retries > 0 && task.owner != ''", msgspec.structs.replace(TASK, **changed))
-    assert isinstance(answer, str)
-
-
-@pytest.mark.parametrize("name", ["lake\0", "lake\0evil", "\0lake", "lake\u2400"])
-def test_no_text_passes_for_its_part_before_a_nul(name: str) -> None:
-    task = msgspec.structs.replace(TASK, owner=name, facts=(msgspec.structs.replace(FACT, value=name),))
-    assert evaluate("task.owner == 'lake' || task.facts[0].value == 'lake'", task) is False
-    assert evaluate("task.owner.matches('^[a-z]+$') || task.owner in ['lake']", task) is False
-    assert evaluate(f"task.owner.size() == {len(name)}", task) is True
-
-
-def test_a_whole_number_where_the_model_has_a_double_is_a_double() -> None:
-    assert evaluate("task.retry_delay_s == 300.0", msgspec.structs.replace(TASK, retry_delay_s=300)) is True
-
-
-def test_a_loop_without_end_is_unknown() -> None:
-    many = msgspec.structs.replace(TASK, facts=(FACT,) * 120)
-    begun = time.process_time()
-    answer = evaluate("task.facts.all(a, task.facts.all(b, task.facts.all(c, c.value == 'lake')))", many)
-    assert answer == "Iteration budget exceeded"
-    assert time.process_time() - begun < 1
-
-
-# ---- asking --------------------------------------------------------------------------------------------------------
 
 
 def test_a_breach_names_the_task_its_place_and_the_clause() -> None:
@@ -482,3 +184,12 @@ class FileViewOf(msgspec.Struct, frozen=True):
     """The part of a file's view that the conditions above read."""
 
     path: str
+
+
+def test_the_examples_of_the_page_load_and_hold() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "conditions.md").read_text()
+    (example,) = re.findall(r"```yaml\n(conditions:.*?)```", page, re.DOTALL)
+    policy = load_policy(f"apiVersion: dagwarden/v1\nkind: Policy\n{example}".encode())
+    broken = {finding.clause for finding in check_conditions(policy, make_facts(FILE))}
+    wanted = {condition.name: policy.clause("conditions", index) for index, condition in enumerate(policy.conditions)}
+    assert broken == {wanted["owners"], wanted["no-catchup"]}
