@@ -50,6 +50,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("logging_endpoint", str, "", "Cloud Logging endpoint, spoken to over HTTP; empty: Google's"),
     Setting("iam_endpoint", str, "", "IAM Credentials endpoint; empty: Google's"),
     Setting("certificates_endpoint", str, "https://www.googleapis.com", "where service accounts' public keys are read"),
+    Setting("validate_url", str, "", "URL of the function that imports what is pushed; empty: there is none"),
+    Setting("validate_timeout_s", _read_seconds, 540.0, "seconds the gate waits for it, within its own time limit"),
     Setting("environment", str, "", "environment the command line speaks of where none is named"),
     Setting("snapshot_every", _read_count, 32, "releases after which a snapshot is written at the latest"),
     Setting("commit_attempts", _read_count, 8, "how often a commit that lost the race is tried again before giving up"),
@@ -81,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     logging_endpoint: str = ""
     iam_endpoint: str = ""
     certificates_endpoint: str = "https://www.googleapis.com"
+    validate_url: str = ""
+    validate_timeout_s: float = 540.0
     environment: str = ""
     snapshot_every: int = 32
     commit_attempts: int = 8

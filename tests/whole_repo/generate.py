@@ -106,7 +106,7 @@ def functions() -> str:
 
 def accounts() -> str:
     """The accounts of the local stack that are no function's."""
-    names = [name for name in blueprint.ACCOUNTS if name not in blueprint.FUNCTIONS]
+    names = [name for name in blueprint.ACCOUNTS if name not in blueprint.ALL_FUNCTIONS]
     return make_table(("account", "may"), ((f"`{name}`", _grants(name)) for name in names))
 
 
@@ -258,7 +258,7 @@ def _starts(function: str) -> str:
             bucket, topic = _role_of(trigger.bucket), trigger.topic.replace(f"-{blueprint.ENVIRONMENT}", "-ENV")
             happening = trigger.event_type.rpartition(".")[2]
             starts.append(f"object {happening} in {bucket}" if bucket else f"message on `{topic}`")
-    return "; ".join(starts)
+    return "; ".join(starts) or "HTTP"
 
 
 def _role_of(bucket: str) -> str:

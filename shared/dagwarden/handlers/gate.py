@@ -18,11 +18,20 @@ from dagwarden.audit.entries import (
 from dagwarden.audit.write import AuditWriter
 from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.identity import utc_now
-from dagwarden.errors import AccessDenied, Contended, InvalidInput, NotFound, Permanent, Tampered, Unavailable
+from dagwarden.errors import (
+    AccessDenied,
+    Contended,
+    InvalidInput,
+    NotFound,
+    Permanent,
+    PreconditionFailed,
+    Tampered,
+    Unavailable,
+)
 from dagwarden.events.objects import ObjectEvent
 from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.head_imports import HeadImports
-from dagwarden.handlers.judge import Judgement, changes_python, judge
+from dagwarden.handlers.judge import Judgement, changes_python, judge, may_be_imported
 from dagwarden.handlers.offer import (
     REMOVALS,
     Offer,
@@ -33,9 +42,10 @@ from dagwarden.handlers.offer import (
     stands_again,
     withdraw,
 )
-from dagwarden.handlers.offer_lint import OfferLinter
+from dagwarden.handlers.offer_lint import OfferLinter, versions_of
 from dagwarden.handlers.stages import Stages
 from dagwarden.handlers.turns import Turns
+from dagwarden.handlers.validation import Validation
 from dagwarden.ledger.commit import Committed, Draft, commit
 from dagwarden.ledger.read import Ledger
 from dagwarden.ledger.release import Release
@@ -59,6 +69,8 @@ from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.push.archive import DEFAULT_LIMITS, UnpackLimits
 from dagwarden.push.rules import find
+from dagwarden.validate.request import ValidateAnswer
+from dagwarden.validate.settings import settings_of
 from dagwarden.wire import decode, encode
 
 VERDICT_TYPE = "application/json"
@@ -83,6 +95,7 @@ class Gate:
         self._ledger = Ledger(cloud)
         self._linter = OfferLinter(cloud, now=now)
         self._imports = HeadImports(self._ledger)
+        self._validation = Validation(cloud)
         self._audit = AuditWriter(cloud, now=now)
         self._turns = Turns()
         self._snapshot_turns = Turns(patience_s=0.0)
@@ -173,6 +186,14 @@ class Gate:
         with stages.time("decide"):
             target, now = self._find_target(offer), self._now()
             judgement = judge(offer, policy, findings, state, target, imports=imports, now=now)
+        if policy is not None and may_be_imported(offer, policy, judgement):
+            try:
+                with stages.time("validate"):
+                    validated = self._ask_validator(offer, policy, state.number)
+            except PreconditionFailed:
+                return None
+            with stages.time("decide"):
+                judgement = judge(offer, policy, findings, state, target, imports=imports, validated=validated, now=now)
         verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
         releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
         with stages.time("claim"):
@@ -193,6 +214,11 @@ class Gate:
         if judgement.imports is not None:
             self._imports.remember(committed.state, judgement.imports)
         return lambda: self._finish(offer, claim.verdict, committed, stages)
+
+    def _ask_validator(self, offer: Offer, policy: Policy, base: ReleaseNumber) -> ValidateAnswer:
+        _, airflow = versions_of(self._linter.describe(offer.environment))
+        settings = settings_of(policy, airflow)
+        return self._validation.ask(offer, base, limits=_unpack_limits(policy), settings=settings)
 
     def _commit(self, offer: Offer, verdict: Verdict, judgement: Judgement, state: LedgerState) -> Committed | None:
         manifest = offer.manifest

@@ -10,7 +10,7 @@ from dagwarden.handlers.offer import Offer
 from dagwarden.ledger.changes import changes_of_push, changes_of_rollback
 from dagwarden.ledger.release import DeleteFile, FileChange, PutFile
 from dagwarden.ledger.state import LedgerState
-from dagwarden.lint.finding import Finding, sort_findings
+from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph
 from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
@@ -19,11 +19,14 @@ from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.identities import judges_identities
 from dagwarden.policy.mentions import Mention, find_mentions
 from dagwarden.policy.model import Policy
+from dagwarden.policy.rules import index_rules
 from dagwarden.policy.verdict import Outcome
 from dagwarden.push.ancestry import check_ancestry
 from dagwarden.push.manifest import Put
 from dagwarden.push.paths import check_tree
 from dagwarden.push.rules import find
+from dagwarden.validate.request import ValidateAnswer
+from dagwarden.validate.rules.table import drop_told
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,7 @@ def judge(
     target: LedgerState | None,
     *,
     imports: ImportGraph | None = None,
+    validated: ValidateAnswer | None = None,
     now: dt.datetime,
 ) -> Judgement:
     """Judge an offer on top of `state`.
@@ -57,6 +61,7 @@ def judge(
         findings: what unpacking, attestation and lint found: none of it hangs on the head.
         target: for a rollback, the state it goes back to.
         imports: the import graph of `state`; None when the push changes no Python.
+        validated: what importing found on top of `state`; None before that, and where nothing is imported.
     """
     manifest = offer.manifest
     is_whole = all(change.path in offer.files for change in manifest.changes if isinstance(change, Put))
@@ -74,6 +79,8 @@ def judge(
     if imports is not None and manifest.rollback_to is None:
         after = _change_imports(imports, changes, offer)
         findings = [*findings, *check_change(imports, after, [change.path for change in changes])]
+    if validated is not None:
+        findings = [*findings, *drop_told(validated.findings, findings)]
     if policy is None:
         return _deny(findings, changes, target)
     decision = decide(
@@ -85,6 +92,7 @@ def judge(
             state=state,
             changes=changes,
             findings=tuple(findings),
+            files=() if validated is None else validated.models,
             mentions=_find_mentions(changes, offer) if judges_identities(policy) else (),
             now=now,
         ),
@@ -97,6 +105,15 @@ def judge(
         target=target,
         imports=after,
     )
+
+
+def may_be_imported(offer: Offer, policy: Policy, judgement: Judgement) -> bool:
+    """Whether the code of an offer is to be run, given what is known without: only that of a push which is whole and
+    of somebody who may push, and never what a rollback brings back."""
+    if policy.validate.imports == "skipped" or offer.manifest.rollback_to is not None or not judgement.changes:
+        return False
+    fixed = index_rules()
+    return not any(finding.severity is Severity.ERROR and fixed.get(finding.rule) for finding in judgement.findings)
 
 
 def changes_python(offer: Offer) -> bool:

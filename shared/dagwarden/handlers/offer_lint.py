@@ -11,7 +11,7 @@ from dagwarden.lint.catalogue import Catalogue, add_rules, load_catalogue
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.lint import lint_files
 from dagwarden.names import EnvironmentName, ReleasePath, environment_object, own_rules_prefix
-from dagwarden.policy.environment import load_environment
+from dagwarden.policy.environment import Environment, load_environment
 from dagwarden.policy.load import check_own_rules
 from dagwarden.policy.model import Policy
 from dagwarden.push.rules import find
@@ -25,13 +25,18 @@ DEFAULT_VERSIONS: Versions = ((3, 11), (3, 3))
 """Python and Airflow of an environment without environment.yaml."""
 
 
+def versions_of(environment: Environment | None) -> Versions:
+    """Python and Airflow of an environment."""
+    return DEFAULT_VERSIONS if environment is None else (environment.python, environment.airflow)
+
+
 class OfferLinter:
     """One for each process; what it keeps is a cache of the store."""
 
     def __init__(self, cloud: Cloud, *, now: Callable[[], dt.datetime]) -> None:
         self._cloud = cloud
         self._now = now
-        self._versions: dict[EnvironmentName, tuple[dt.datetime, Versions]] = {}
+        self._environments: dict[EnvironmentName, tuple[dt.datetime, Environment | None]] = {}
         self._own: dict[str, tuple[_Generations, Catalogue]] = {}
 
     def lint(
@@ -44,27 +49,31 @@ class OfferLinter:
             Transient: the store does not answer.
         """
         findings: list[Finding] = []
-        python, airflow = self._read_versions(environment, findings)
+        try:
+            python, airflow = versions_of(self.describe(environment))
+        except InvalidInput as error:
+            findings.append(find("environment-unreadable", message=error.message))
+            python, airflow = DEFAULT_VERSIONS
         catalogue = self._read_catalogue(environment, policy, findings)
         opted_in = policy.enforcement.rules if policy else ()
         return [*findings, *lint_files(files, catalogue, python=python, airflow=airflow, opted_in=opted_in)]
 
-    def _read_versions(self, environment: EnvironmentName, findings: list[Finding]) -> Versions:
-        read_at, versions = self._versions.get(environment, (None, DEFAULT_VERSIONS))
+    def describe(self, environment: EnvironmentName) -> Environment | None:
+        """What environment.yaml says; None where nobody wrote one.
+
+        Raises:
+            InvalidInput: it is none.
+            Transient: the store does not answer.
+        """
+        read_at, known = self._environments.get(environment, (None, None))
         if read_at is not None and self._now() - read_at < ENVIRONMENT_AGE:
-            return versions
-        name = environment_object(environment)
+            return known
         try:
-            loaded = load_environment(self._cloud.store.read(name))
+            known = load_environment(self._cloud.store.read(environment_object(environment)))
         except NotFound:
-            versions = DEFAULT_VERSIONS
-        except InvalidInput as error:
-            findings.append(find("environment-unreadable", message=error.message))
-            return DEFAULT_VERSIONS
-        else:
-            versions = loaded.python, loaded.airflow
-        self._versions[environment] = (self._now(), versions)
-        return versions
+            known = None
+        self._environments[environment] = (self._now(), known)
+        return known
 
     def _read_catalogue(
         self, environment: EnvironmentName, policy: Policy | None, findings: list[Finding]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
-from dagwarden.policy.verdict import Outcome, Verdict, count, say_outcome
+from dagwarden.policy.verdict import Outcome, Verdict, count, count_findings, say_outcome
 from dagwarden.push.rules import show
+
+ENOUGH = 20
+"""Findings that a push's own output has room for, unless they are errors."""
+MAX_TOLD = 200
+"""Of errors."""
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _GREEN, _RED = "32", "31"
@@ -14,12 +19,27 @@ _GREEN, _RED = "32", "31"
 
 def verdict_lines(verdict: Verdict, *, is_coloured: bool) -> Iterator[str]:
     """What the gate decided, its findings first, its decision last."""
-    yield from finding_lines(verdict.findings, is_coloured=is_coloured)
+    told = choose_told(verdict.findings)
+    yield from finding_lines(told, is_coloured=is_coloured)
+    if len(told) < len(verdict.findings):
+        left = [finding for finding in verdict.findings if finding not in told]
+        yield f"not told here: {count_findings(left)}; `dagwarden lint` and `dagwarden validate` show them"
     if verdict.switched_off:
         yield f"not told: {count(verdict.switched_off, 'finding')} of rules that the policy switches off"
     yield _paint(say_outcome(verdict), _RED if verdict.outcome is Outcome.DENIED else _GREEN, is_coloured)
     if verdict.release is not None:
         yield f"see it arrive: dagwarden wait {verdict.release} -e {verdict.environment}"
+
+
+def choose_told(findings: Sequence[Finding]) -> list[Finding]:
+    """What is told of many findings: the errors, and what is milder as long as there is little of it."""
+    told: list[Finding] = []
+    for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO):
+        found = [finding for finding in findings if finding.severity is severity]
+        if severity is not Severity.ERROR and len(told) + len(found) > ENOUGH:
+            break
+        told += found[:MAX_TOLD]
+    return told
 
 
 def finding_lines(findings: Iterable[Finding], *, is_coloured: bool) -> Iterator[str]:

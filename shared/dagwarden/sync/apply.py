@@ -45,9 +45,7 @@ def build_tree(root: Root, target: Target, folders: tuple[str, ...]) -> Tree:
     changes = within(target.changes, folders)
     with on_disk("lay release", staged):
         remove_tree(staged)
-        made: list[str] = []
-        if target.base is None or not take_spare(root, target.base, staged):
-            made = _link_kept(root, target.base, changes, staged, folders)
+        made = stage(root, target.base, changes, staged, folders)
         is_bulk = len(changes.puts) + len(changes.modes) + len(made) >= MANY_WRITES
         written = lay(staged, changes, target.contents, is_synced=not is_bulk)
         _sync_folders(staged, made, is_bulk=is_bulk)
@@ -108,6 +106,20 @@ def prepare_spare(root: Root, tree: Tree) -> None:
         staged.rename(root.spares / tree.name)
 
 
+def stage(root: Root, base: Tree | None, changes: Plan, staged: Path, folders: tuple[str, ...]) -> list[str]:
+    """What the base has and the plan leaves alone is in `staged` afterwards; returns every folder made for it.
+
+    Of a spare all is there, what the plan changes too, and nothing had to be made.
+    """
+    if base is None:
+        return _link_files(staged, staged, (), folders)
+    if take_spare(root, base, staged):
+        return []
+    gone = {*changes.deletes, *changes.puts, *changes.modes}
+    kept = [path for path in base.held() if path not in gone]
+    return _link_files(root.trees / base.name, staged, kept, folders)
+
+
 def take_spare(root: Root, base: Tree, staged: Path) -> bool:
     """The spare of `base` lies at `staged` afterwards, if there is one; else False.
 
@@ -166,15 +178,6 @@ def _proved(path: ReleasePath, row: Row, contents: Mapping[ReleasePath, PlainFil
         found = "nothing" if file is None else digest(file.content)[:12]
         raise Tampered(f"brought {found}, not {row.sha256[:12]}", operation="lay release", subject=path)
     return file.content
-
-
-def _link_kept(root: Root, base: Tree | None, changes: Plan, staged: Path, folders: tuple[str, ...]) -> list[str]:
-    """What the base has and the plan leaves alone is in `staged` afterwards; returns every folder made there."""
-    if base is None:
-        return _link_files(staged, staged, (), folders)
-    gone = {*changes.deletes, *changes.puts, *changes.modes}
-    kept = [path for path in base.held() if path not in gone]
-    return _link_files(root.trees / base.name, staged, kept, folders)
 
 
 def _link_files(source: Path, into: Path, paths: Iterable[ReleasePath], folders: tuple[str, ...]) -> list[str]:

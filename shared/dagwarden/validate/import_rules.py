@@ -72,6 +72,10 @@ IMPORT_RULES: tuple[ImportRule, ...] = (
     ImportRule(
         "validator-failed", "DW364", ERROR, "the validator died", "push again; if it happens again, report it", _UNSEEN,
     ),
+    ImportRule(
+        "validator-missing", "DW365", ERROR, "the gate has no validator to import the files with",
+        "set DAGWARDEN_VALIDATE_URL of the gate, or let policy do without: `validate: {imports: skipped}`", _UNSEEN,
+    ),
     ImportRule("network-at-import", "DW370", ERROR, "the import uses the network", "do it inside a task"),
     ImportRule("subprocess-at-import", "DW371", ERROR, "the import starts a process", "do it inside a task"),
     ImportRule("write-outside-scratch", "DW372", ERROR, "the import changes files", "write in a task, to data/"),

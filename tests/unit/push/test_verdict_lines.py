@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import msgspec
 import pytest
 
 from dagwarden.lint.finding import Finding, Severity
@@ -85,3 +86,19 @@ def test_colours_are_for_terminals() -> None:
 def test_a_finding_of_the_whole_push_has_no_path_before_it() -> None:
     finding = Finding(rule="push-too-large", severity=Severity.ERROR, message="Too large")
     assert lines(outcome=Outcome.DENIED, findings=(finding,))[0] == "error [push-too-large] Too large"
+
+
+def test_many_notes_do_not_bury_what_matters() -> None:
+    notes = [msgspec.structs.replace(WARNING, severity=Severity.INFO, line=line) for line in range(1, 300)]
+    said = lines(findings=(*notes, WARNING), release=ReleaseNumber(12))
+    assert said[0].startswith("dags/b.py:4: warning")
+    assert said[1].startswith("not told here: 299 notes;")
+    assert lines(findings=(*notes[:3], WARNING))[:-1] == [*lines(findings=(*notes[:3],))[:3], said[0]]
+
+
+def test_every_error_is_told_beside_many_warnings() -> None:
+    errors = [msgspec.structs.replace(ERROR, line=line, hint="") for line in range(1, 31)]
+    warnings = [msgspec.structs.replace(WARNING, line=line) for line in range(1, 300)]
+    said = lines(findings=(*errors, *warnings), outcome=Outcome.DENIED)
+    assert sum("error [" in line for line in said) == 30
+    assert "not told here: 299 warnings" in said[30]

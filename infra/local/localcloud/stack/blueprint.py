@@ -34,7 +34,7 @@ def account(name: str) -> str:
     return f"{name}-sa@{PROJECT}.iam.gserviceaccount.com"
 
 
-ACCOUNTS = ("gate", "notify", "mirror", "record", "scheduler", "worker", "webserver", "ada", "ops")
+ACCOUNTS = ("gate", "validate", "notify", "mirror", "record", "scheduler", "worker", "webserver", "ada", "ops")
 """One for each function, one for each component that runs an agent, Ada, who pushes, and the platform team."""
 
 OBJECTS_UNDER = 'resource.name.startsWith("projects/_/buckets/{bucket}/objects/{prefix}")'
@@ -59,6 +59,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant("gate", "roles/storage.objectCreator", STORE),
     Grant("gate", "roles/logging.logWriter"),
     Grant("gate", "roles/iam.serviceAccountTokenCreator", on_account="gate"),
+    *(Grant("validate", "roles/storage.objectViewer", bucket) for bucket in (INBOX, LEDGER, STORE)),
     Grant("notify", "roles/storage.objectViewer", LEDGER),
     Grant("notify", "roles/pubsub.publisher"),
     Grant("notify", "roles/logging.logWriter"),
@@ -158,6 +159,12 @@ TRIGGERS = (
 )
 
 FUNCTIONS = ("gate", "notify", "mirror", "record")
+"""Started by events."""
+
+CALLED = ("validate",)
+"""Called over HTTP."""
+
+ALL_FUNCTIONS = (*CALLED, *FUNCTIONS)
 
 
 class AgentPlan(msgspec.Struct, frozen=True):

@@ -77,9 +77,9 @@ class Stack:
         """
         try:
             self.supervisor.start(self._cloud_program())
-            urls = {name: f"http://{LOOPBACK}:{port}" for name, port in self.ports.functions.items()}
+            urls = {name: self._url(name) for name in plan.FUNCTIONS}
             Provisioner(self.endpoints.http, self.endpoints.pubsub).provision(self.folder / "keys", urls)
-            programs = [self._function_program(name) for name in plan.FUNCTIONS] if self._with_functions else []
+            programs = [self._function_program(name) for name in plan.ALL_FUNCTIONS] if self._with_functions else []
             if self._with_agents:
                 programs += [self.agent_program(agent) for agent in plan.AGENTS]
             self.supervisor.start(*programs)
@@ -101,8 +101,12 @@ class Stack:
             "DAGWARDEN_SERVICE_ACCOUNT": plan.account(who),
             "GOOGLE_APPLICATION_CREDENTIALS": str(self.folder / "keys" / f"{who}.json"),
             "GOOGLE_CLOUD_PROJECT": plan.PROJECT,
+            **({"DAGWARDEN_VALIDATE_URL": self._url("validate")} if who == "gate" else {}),
             **QUICK_CLIENTS,
         }
+
+    def _url(self, function: str) -> str:
+        return f"http://{LOOPBACK}:{self.ports.functions[function]}"
 
     def agent_root(self, instance: str) -> Path:
         """The folder an agent keeps its trees in."""
@@ -140,13 +144,20 @@ class Stack:
             name=name,
             argv=(
                 _script("functions-framework"),
-                *("--target", name, "--source", str(source), "--signature-type", "cloudevent"),
+                *("--target", name, "--source", str(source)),
+                *("--signature-type", "http" if name in plan.CALLED else "cloudevent"),
                 *("--host", LOOPBACK, "--port", str(port)),
             ),
-            env={**_inherited(), **self.environ(name), "DAGWARDEN_CALLER": name},
+            env={**_inherited(), **self.environ(name), "DAGWARDEN_CALLER": name, "TMPDIR": str(self._scratch())},
             log=self.folder / "logs" / f"{name}.log",
-            health_url=f"http://{LOOPBACK}:{port}/",
+            health_url=f"{self._url(name)}/",
         )
+
+    def _scratch(self) -> Path:
+        """What functions take for memory; emptied by nobody while they run."""
+        folder = self.folder / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def _register(self, program: Program, pid: int) -> None:
         """Let `crash` faults find the process by the names its calls bear."""
@@ -178,9 +189,12 @@ def _script(name: str) -> str:
 
 
 def _load_ports(file: Path) -> Ports:
-    if file.exists():
-        return msgspec.json.decode(file.read_bytes(), type=Ports)
-    ports = Ports(_free_port(), _free_port(), {name: _free_port() for name in plan.FUNCTIONS})
+    """The ports kept, and free ones for what has none yet."""
+    kept = (
+        msgspec.json.decode(file.read_bytes(), type=Ports) if file.exists() else Ports(_free_port(), _free_port(), {})
+    )
+    functions = {name: kept.functions.get(name) or _free_port() for name in plan.ALL_FUNCTIONS}
+    ports = msgspec.structs.replace(kept, functions=functions)
     file.write_text(json.dumps(msgspec.to_builtins(ports)))
     return ports
 

@@ -43,6 +43,9 @@ OPERATOR_PATCHED = make_page(
     "Write a subclass.",
 )  # fmt: skip
 
+SYNTAX_ERROR = "syntax-error"
+"""The rule of lint; such a file cannot be imported, which need not be said again."""
+
 DAG_RULES: tuple[DagRule, ...] = (*STRUCTURE_RULES, *SCHEDULING_RULES, *IDENTITY_RULES)
 FILE_PAGES = (FILE_WITHOUT_DAG, MANY_DAGS_IN_FILE, MODEL_CUT, OPERATOR_PATCHED)
 
@@ -76,14 +79,19 @@ def check_file(file: FileModel, *, opted_in: Collection[str] = ()) -> list[Findi
 
 
 def drop_told(found: Iterable[Finding], by_lint: Iterable[Finding]) -> list[Finding]:
-    """Findings on the model without those of a rule that lint has told of the same file already, with its line."""
+    """Findings of an import without those that lint has told of the same file already, with their line."""
+    by_lint = [*by_lint]
+    broken = {finding.path for finding in by_lint if finding.rule == SYNTAX_ERROR}
     told = {(finding.rule, finding.path) for finding in by_lint}
     return [
         finding
         for finding in found
-        if finding.rule not in SHARED_RULES
-        or (finding.rule, finding.path) not in told
-        or (finding.rule == DUPLICATE_DAG_ID.rule and finding.severity is Severity.ERROR)
+        if not (finding.rule == "import-error" and finding.path in broken)
+        and (
+            finding.rule not in SHARED_RULES
+            or (finding.rule, finding.path) not in told
+            or (finding.rule == DUPLICATE_DAG_ID.rule and finding.severity is Severity.ERROR)
+        )
     ]
 
 
