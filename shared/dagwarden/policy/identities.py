@@ -9,7 +9,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.page import find
-from dagwarden.policy.allowances import POOL, QUEUE, UNSAID, Allowances, Refusal
+from dagwarden.policy.allowances import ACCOUNTS, POOL, QUEUE, UNSAID, Allowances, Refusal
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.globs import match_name
 from dagwarden.policy.identity_pages import IDENTITIES_UNKNOWN, KEY_NOT_ALLOWED, POD_IDENTITY_NOT_ALLOWED
@@ -154,7 +154,7 @@ def _judge_absent(allowances: Allowances, task: TaskModel, fact: IdentityFact) -
         yield Refusal(page=BODY_WITHOUT_SERVICE_ACCOUNT, why=why, clause=clause)
     elif fact.kind in {FactKind.KUBERNETES_SERVICE_ACCOUNT, FactKind.NAMESPACE}:
         others = [each for each in task.facts if each.kind in {fact.kind, FactKind.POD_TEMPLATE}]
-        if all(each.known is Known.ABSENT for each in others):
+        if all(each.known is Known.ABSENT or each.argument == fact.argument for each in others):
             is_account = fact.kind is FactKind.KUBERNETES_SERVICE_ACCOUNT
             page = POD_WITHOUT_SERVICE_ACCOUNT if is_account else POD_IDENTITY_NOT_ALLOWED
             for refusal in allowances.check_lists(fact.kind, UNSAID, page):
@@ -185,10 +185,15 @@ def _is_environments(fact: IdentityFact) -> bool:
 
 
 def _is_impersonated(connection: IdentityFact, chains: Sequence[IdentityFact]) -> bool:
-    """Whether somebody is impersonated through a connection: by the chain of its side, where transfers have two."""
+    """Whether somebody is impersonated through a connection: by the chain of its side, where transfers have two, and
+    by all that a mapped task has for it."""
     side = _side(connection)
     own = [chain for chain in chains if _side(chain) == side] or [chain for chain in chains if not _side(chain)]
-    return any(chain.known is not Known.ABSENT for chain in own)
+    known: dict[str, bool] = {}
+    for chain in own:
+        argument = chain.argument.partition("[")[0]
+        known[argument] = known.get(argument, True) and chain.known is not Known.ABSENT
+    return any(known.values())
 
 
 def _side(fact: IdentityFact) -> str:
@@ -221,26 +226,29 @@ def _check_text(allowances: Allowances, files: dict[str, FileModel], mentions: l
     if not mentions:
         return
     own = files.get(mentions[0].path)
-    given = {fact.value for dag in own.dags for task in dag.tasks for fact in task.facts} if own is not None else set()
+    given = _facts_of([own] if own is not None else files.values())
+    told = {(fact.kind, fact.value) for fact in given} if own is not None else set()
+    accounts = {fact.value for fact in given if fact.kind in ACCOUNTS}
     for mention in mentions:
         fact = mention.fact
-        if fact.value in given or _is_environments(fact):
-            continue
-        if fact.known is Known.UNREADABLE and any(match_name(value, [fact.value]) for value in _values_of(files)):
+        is_told = (fact.kind, fact.value) in told or _is_environments(fact)
+        if own is not None and fact.kind is FactKind.MENTION:
+            is_told |= fact.value in accounts
+        if is_told or _is_made_at_import(mention, own, accounts):
             continue
         for refusal in allowances.judge(fact):
             yield mention.line, f"the text names `{fact.value}`", refusal
 
 
-def _values_of(files: dict[str, FileModel]) -> Iterator[str]:
-    return (
-        fact.value
-        for file in files.values()
-        for dag in file.dags
-        for task in dag.tasks
-        for fact in task.facts
-        if "@" in fact.value
-    )
+def _is_made_at_import(mention: Mention, own: FileModel | None, accounts: Iterable[str]) -> bool:
+    """Whether a text that is put together is what a task was given: so it may be, where it is made at import."""
+    if mention.fact.known is not Known.UNREADABLE or (own is not None and mention.is_deferred):
+        return False
+    return any(match_name(account, [mention.fact.value]) for account in accounts)
+
+
+def _facts_of(files: Iterable[FileModel]) -> list[IdentityFact]:
+    return [fact for file in files for dag in file.dags for task in dag.tasks for fact in task.facts]
 
 
 def _describe(fact: IdentityFact) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from dagwarden.lint.import_time import find_import_time_functions, walk_now
 from dagwarden.validate.identity_table import SERVICE_ACCOUNT_EMAIL, find_kind
 from dagwarden.validate.model import MAX_TEXT, FactKind, IdentityFact, Known
 
@@ -42,6 +43,8 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     line: int
     fact: IdentityFact
+    is_deferred: bool = True
+    """Whether it stands where nothing runs when the file is imported: in a function that a task calls."""
 
 
 def find_mentions(path: str, content: bytes) -> list[Mention]:
@@ -51,17 +54,20 @@ def find_mentions(path: str, content: bytes) -> list[Mention]:
     are 0.
     """
     if path.endswith(".zip"):
-        found = [(0, fact) for name, held in _open(content) for _, fact in _read(name, held)]
+        found = [(0, each[1], each[2]) for name, held in _open(content) for each in _read(name, held)]
     else:
         found = list(_read(path, content))
-    seen = dict.fromkeys((line, fact) for line, fact in found if fact.value)
-    return [Mention(path=path, line=line, fact=fact) for line, fact in sorted(seen, key=lambda each: each[0])]
+    seen = sorted(dict.fromkeys(each for each in found if each[1].value), key=lambda each: each[0])
+    return [Mention(path=path, line=line, fact=fact, is_deferred=deferred) for line, fact, deferred in seen]
 
 
-def _read(path: str, content: bytes) -> Iterable[tuple[int, IdentityFact]]:
+def _read(path: str, content: bytes) -> Iterable[tuple[int, IdentityFact, bool]]:
+    """Line, fact, and whether it stands in what runs later."""
     if not path.endswith(SUFFIXES) or len(content) > MAX_BYTES:
         return ()
-    return _read_python(content) if path.endswith(".py") else _read_lines(content.decode("utf-8", "replace"))
+    if path.endswith(".py"):
+        return _read_python(content)
+    return ((line, fact, True) for line, fact in _read_lines(content.decode("utf-8", "replace")))
 
 
 def _open(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -86,27 +92,35 @@ def _read_lines(text: str) -> Iterator[tuple[int, IdentityFact]]:
             yield number, _fact(FactKind.ENVIRONMENT_VARIABLE, "text", variable)
 
 
-def _read_python(content: bytes) -> Iterator[tuple[int, IdentityFact]]:
+def _read_python(content: bytes) -> Iterator[tuple[int, IdentityFact, bool]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    nodes = list(ast.walk(tree))
+    functions = [statement for function in find_import_time_functions(tree) for statement in function.body]
+    now = {id(node) for statement in (*tree.body, *functions) for node in walk_now(statement)}
+    for node, line, fact in _read_nodes(list(ast.walk(tree))):
+        yield line, fact, id(node) not in now
+
+
+def _read_nodes(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, int, IdentityFact]]:
     told = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     told |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
+        found: Iterable[tuple[int, IdentityFact]] = ()
         if isinstance(node, ast.JoinedStr):
-            yield from _read_formatted(node)
+            found = _read_formatted(node)
         elif isinstance(node, ast.BinOp) and id(node) not in told:
             text, parts = _join(node)
             told |= parts
-            yield from _read_text(node.lineno, text)
+            found = _read_text(node.lineno, text)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
-            yield from _read_text(node.lineno, node.value)
+            found = _read_text(node.lineno, node.value)
         elif isinstance(node, ast.Call):
-            yield from _read_call(node)
+            found = _read_call(node)
+        yield from ((node, line, fact) for line, fact in found)
 
 
 def _join(node: ast.expr) -> tuple[str, set[int]]:
@@ -145,11 +159,13 @@ def _read_formatted(node: ast.JoinedStr) -> Iterator[tuple[int, IdentityFact]]:
 
 def _read_call(node: ast.Call) -> Iterator[tuple[int, IdentityFact]]:
     """Connections and accounts that a call is given by their names: hooks, credentials, operators made in functions."""
+    name = _name_of(node.func)
     for keyword in node.keywords:
         kind = find_kind(keyword.arg) if keyword.arg else None
         if kind in _TOLD and keyword.arg:
-            yield from _read_values(keyword.value, kind, keyword.arg)
-    name = _name_of(node.func)
+            is_mapped = name == "expand" and isinstance(keyword.value, ast.List | ast.Tuple)
+            for value in keyword.value.elts if is_mapped else [keyword.value]:  # type: ignore[attr-defined]
+                yield from _read_values(value, kind, keyword.arg)
     if node.args and (name in _GETTERS or name == "Connection.get" or name.endswith("Hook")):
         yield from _read_values(node.args[0], FactKind.CONNECTION, name)
 

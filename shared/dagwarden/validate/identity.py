@@ -129,6 +129,8 @@ def _read_environment(place: str, value: Plain, known: Known) -> Iterator[Identi
         names = [each.get("name") for each in value if isinstance(each, dict)]
     elif isinstance(value, Opaque):
         names = [value]
+    elif isinstance(value, str) and TEMPLATE.search(value):
+        names = [Opaque(Known.TEMPLATED)]
     for name in names:
         if name is not None:
             yield _fact(FactKind.ENVIRONMENT_VARIABLE, place, name, known)
@@ -160,21 +162,24 @@ def _find_mentions(place: str, value: Plain, known: Known) -> Iterator[IdentityF
 
 def _find_absent(arguments: tuple[Argument, ...], operators: Iterable[str]) -> Iterator[IdentityFact]:
     """Bodies that could name a service account and name none: what they create runs as the service's default one."""
-    by_name = {argument.name: argument for argument in arguments}
     own = {operator.rpartition(".")[2] for operator in operators}
     for name, places in BODIES.items():
         if name not in own:
             continue
         for body, paths in places:
-            argument = by_name.get(body)
-            if argument is None or argument.value is None:
-                continue
-            values = [each for path in paths for each in _follow(argument.value, path.split("."))]
-            if not any(each is not None for each in values):
-                yield _fact(FactKind.SERVICE_ACCOUNT, f"{body}.{paths[0]}", None, argument.known)
-            for each in values:
-                if isinstance(each, Opaque):
-                    yield _fact(FactKind.SERVICE_ACCOUNT, f"{body}.{paths[0]}", each, argument.known)
+            for argument in arguments:
+                if argument.name == body and argument.value is not None:
+                    yield from _find_absent_in(argument, paths)
+
+
+def _find_absent_in(argument: Argument, paths: tuple[str, ...]) -> Iterator[IdentityFact]:
+    values = [each for path in paths for each in _follow(argument.value, path.split("."))]
+    place = f"{argument.name}.{paths[0]}"
+    if not any(each is not None for each in values):
+        yield _fact(FactKind.SERVICE_ACCOUNT, place, None, argument.known)
+    for each in values:
+        if isinstance(each, Opaque):
+            yield _fact(FactKind.SERVICE_ACCOUNT, place, each, argument.known)
 
 
 def _follow(value: Plain, path: list[str]) -> list[Plain]:
