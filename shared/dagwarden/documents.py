@@ -172,6 +172,15 @@ class _Reader(msgspec.Struct):
         except (TypeError, ValueError):
             return self.fail(node, path, "a date like `2026-12-31`")
 
+    def read_time(self, node: yaml.Node, _kind: msgspec.inspect.DateTimeType, path: KeyPath) -> Any:
+        try:
+            at = dt.datetime.fromisoformat(node.value)
+        except (TypeError, ValueError):
+            at = None
+        if at is None or at.tzinfo is None:
+            return self.fail(node, path, "a time like `2026-12-31T18:00:00Z`")
+        return at.isoformat()
+
     def read_list(self, node: yaml.Node, kind: msgspec.inspect.VarTupleType, path: KeyPath) -> Any:
         if not isinstance(node, yaml.SequenceNode):
             return self.fail(node, path, "a list (start each item with `- `)")
@@ -267,6 +276,7 @@ _READERS: dict[type[msgspec.inspect.Type], Callable[..., Any]] = {
     msgspec.inspect.AnyType: _Reader.read_anything,
     msgspec.inspect.UnionType: _Reader.read_optional,
     msgspec.inspect.DateType: _Reader.read_date,
+    msgspec.inspect.DateTimeType: _Reader.read_time,
 }
 
 

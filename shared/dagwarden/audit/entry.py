@@ -39,6 +39,7 @@ class Kind(enum.StrEnum):
     IAM_FOUND = "iam.found"
     IAM_REMEDIATED = "iam.remediated"
     IAM_CHECKED = "iam.checked"
+    POLICY_APPLIED = "policy.applied"
     EVENT_REFUSED = "event.refused"
     EVENT_DEAD_LETTERED = "event.dead_lettered"
     EVENT_REPLAYED = "event.replayed"

@@ -1,4 +1,4 @@
-"""`dagwarden policy`: whether a policy says what it means, before it is applied."""
+"""`dagwarden policy`: whether a policy says what it means, before it is applied; and applying it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ import typer
 
 from dagwarden.cli.options import JsonOption
 from dagwarden.cli.output import print_facts, print_json, print_line
+from dagwarden.cli.policies import change
 from dagwarden.errors import InvalidInput
+from dagwarden.policy.cases import Tried, load_cases, try_cases
 from dagwarden.policy.environment import load_environment
 from dagwarden.policy.load import PolicySummary, load_policy, summarise
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check policies.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check policies, try them, apply them.")
+app.command("impact")(change.impact)
+app.command("apply")(change.apply)
+app.command("restore")(change.restore)
 
 
 class PolicyCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +32,7 @@ class PolicyCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.callback()
 def _policy() -> None:
-    """Check policies."""
+    """Check policies, try them, apply them."""
 
 
 @app.command("check")
@@ -44,16 +49,54 @@ def check(
     raise typer.Exit(0 if result.valid else 1)
 
 
+@app.command("test")
+def run_cases(
+    folder: Annotated[Path, typer.Argument(help="Folder of cases: *.cases.yaml, or cases.yaml.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Hold policies against cases: what each must let through, and what it must refuse by which rules.
+
+    Exit code: 0 all hold, 1 some do not or a policy is not tried both ways, 2 there are no cases.
+    """
+    files = sorted({*folder.rglob("cases.yaml"), *folder.rglob("*.cases.yaml")})
+    if not files:
+        raise InvalidInput("no *.cases.yaml there", operation="test policies", subject=str(folder))
+    tried = {str(file): try_file(file) for file in files}
+    if as_json:
+        print_json(tried)
+    for name, result in tried.items() if not as_json else ():
+        for failure in result.failures:
+            print_line(failure, "bold red")
+        said = f"{len(result.failures)} failures" if result.failures else "all as expected"
+        print_line(f"{name}: {result.cases} cases, {said}", "" if result.failures else "green")
+    raise typer.Exit(1 if any(result.failures for result in tried.values()) else 0)
+
+
+def try_file(file: Path) -> Tried:
+    """What came of a file of cases and the policy beside it.
+
+    Raises:
+        InvalidInput: one of them cannot be read, or is none.
+    """
+    document = load_cases(_read(file), file.name)
+    policy = file.parent / document.value.policy
+    return try_cases(load_policy(_read(policy), policy.name), document)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(error.strerror or "cannot be read", operation="check policy", subject=str(file)) from error
+
+
 def check_file(file: Path) -> PolicyCheck:
     """What is wrong with a policy, or with an environment if it says that it is one.
 
     Raises:
         InvalidInput: the file cannot be read.
     """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise InvalidInput(error.strerror or "cannot be read", operation="check policy", subject=str(file)) from error
+    content = _read(file)
     is_environment = b"kind: Environment" in content
     try:
         if is_environment:

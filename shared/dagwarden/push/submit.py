@@ -125,6 +125,20 @@ def find_held(cloud: Cloud, environment: EnvironmentName, of: PushId) -> Verdict
         return None
 
 
+def await_final(
+    cloud: Cloud,
+    environment: EnvironmentName,
+    of: PushId,
+    timeout_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Verdict | None:
+    """The verdict on a push that was held; None when there is none within `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while (verdict := find_verdict(cloud, environment, of)) is None and time.monotonic() < deadline:
+        sleep(LONGEST_WAIT_S / 4)
+    return verdict
+
+
 def wait_for_verdict(
     cloud: Cloud,
     environment: EnvironmentName,

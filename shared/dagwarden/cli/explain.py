@@ -1,0 +1,118 @@
+"""`dagwarden explain` and `dagwarden approve`: why a push was decided as it was, and letting a held one go ahead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dagwarden.cli.options import EnvironmentOption, JsonOption, connect
+from dagwarden.cli.output import format_time, is_coloured, print_facts, print_json, print_line, print_painted
+from dagwarden.errors import InvalidInput, NotFound
+from dagwarden.names import PushId, policy_object
+
+if TYPE_CHECKING:
+    from dagwarden.cli.options import Connection
+    from dagwarden.policy.verdict import Verdict
+
+PushArgument = Annotated[str, typer.Argument(help="Push id, or its first characters.", show_default=False)]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the verdict.")]
+LEAST_CHARACTERS = 8
+
+
+def explain(push: PushArgument, environment: EnvironmentOption = None, as_json: JsonOption = False) -> None:
+    """Why a push was allowed, denied or held: every finding, with the line of the policy that says so.
+
+    Exit code 1 when it was denied, or is held.
+    """
+    from dagwarden.policy.verdict import Outcome
+
+    verdict = find_push(connect(environment, "project", "store_bucket"), push)
+    if as_json:
+        print_json(verdict)
+    else:
+        _print_verdict(verdict)
+    raise typer.Exit(0 if verdict.outcome is Outcome.ALLOWED else 1)
+
+
+def approve(
+    push: PushArgument,
+    environment: EnvironmentOption = None,
+    timeout: TimeoutOption = 20.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign that a held push may go ahead under the policy now in force, and wait for what the gate says then.
+
+    Look at it first: `dagwarden explain`. It stays held as long as others have to approve it too. Exit code 1 when it
+    is denied, or still held.
+    """
+    from dagwarden.cloud.identity import utc_now
+    from dagwarden.policy.verdict import Outcome
+    from dagwarden.push.approve import submit_approval
+    from dagwarden.push.submit import await_final
+    from dagwarden.wire import digest
+
+    connection = connect(environment, "project", "store_bucket", "inbox_bucket")
+    held = find_push(connection, push)
+    if held.is_waiting:
+        cloud, of = connection.cloud, connection.environment
+        policy = digest(cloud.store.read(policy_object(of)))
+        submit_approval(cloud, of, held.push_id, policy, utc_now())
+        if not as_json:
+            print_line(f"approved {held.push_id[:12]} as {cloud.service_account}; waiting for the gate")
+        held = await_final(cloud, of, held.push_id, timeout) or held
+    if as_json:
+        print_json(held)
+    else:
+        _print_verdict(held)
+    raise typer.Exit(0 if held.outcome is Outcome.ALLOWED else 1)
+
+
+def find_push(connection: Connection, text: str) -> Verdict:
+    """The verdict on a push; where there is none yet, why it is held.
+
+    Raises:
+        InvalidInput: the text fits several pushes, or is too short to say.
+        NotFound: there is no such push.
+    """
+    from dagwarden.push.submit import find_held, find_verdict
+
+    of = connection.environment
+    if len(text) < LEAST_CHARACTERS or set(text) - set("0123456789abcdef"):
+        raise InvalidInput(f"{text!r} is no push id", hint=f"give {LEAST_CHARACTERS} hex digits of it, or more")
+    store = connection.cloud.store
+    names = [info.name for kind in ("verdicts", "held") for info in store.list(f"{of}/{kind}/{text}")]
+    pushes = sorted({name.rpartition("/")[2].removesuffix(".json") for name in names})
+    if not pushes:
+        raise NotFound(f"no push {text} was decided in {of}", hint="dagwarden audit --kind push.verdict lists them")
+    if len(pushes) > 1:
+        raise InvalidInput(f"{text} fits {len(pushes)} pushes", hint="give more of it")
+    push = PushId(pushes[0])
+    verdict = find_verdict(connection.cloud, of, push) or find_held(connection.cloud, of, push)
+    if verdict is None:
+        raise NotFound(f"push {text} is gone")
+    return verdict
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    from dagwarden.policy.verdict import say_outcome
+    from dagwarden.push.verdict_lines import finding_lines
+
+    who = f"{verdict.principal.name} ({verdict.principal.attested_by or 'unattested'})"
+    print_facts(
+        (
+            ("push", verdict.push_id),
+            ("pushed by", who),
+            ("source", verdict.source),
+            ("commit", verdict.head_commit),
+            ("decided", format_time(verdict.decided_at)),
+            ("on top of", f"{verdict.environment}/{verdict.head}"),
+            ("policy", verdict.policy_digest),
+            ("facts", verdict.facts_digest),
+            ("emergency", verdict.break_glass),
+        )
+    )
+    print_line()
+    for line in finding_lines(verdict.findings, is_coloured=is_coloured()):
+        print_painted(line)
+    print_line(say_outcome(verdict))

@@ -1,0 +1,111 @@
+"""`policy apply`, `restore` and `impact`, `explain` and `approve`, as a person runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.scenarios.gate.desk import POLICY, PROD, Desk, push_of
+from tests.unit.cli.conftest import Dagwarden
+
+from dagwarden.audit.entry import Kind
+from dagwarden.cloud.clients import Cloud
+from dagwarden.names import policy_object
+from dagwarden.wire import digest
+
+
+@pytest.fixture
+def desk(cloud: Cloud) -> Desk:
+    return Desk(cloud)
+
+
+def write(folder: Path, desk: Desk, more: str = "") -> Path:
+    file = folder / "policy.yaml"
+    file.write_text(POLICY.format(project=desk.cloud.settings.project) + more)
+    return file
+
+
+def test_a_policy_is_applied_audited_and_restored(dagwarden: Dagwarden, desk: Desk, tmp_path: Path) -> None:
+    first = desk.cloud.store.read(policy_object(PROD))
+    file = write(tmp_path, desk, "# stricter\n")
+    applied = dagwarden("policy", "apply", str(file), "-m", "ticket 7", "--json")
+    assert (applied.code, applied.json["is_changed"]) == (0, True)
+    assert desk.cloud.store.read(policy_object(PROD)) == file.read_bytes()
+    [entry] = desk.audit(Kind.POLICY_APPLIED)
+    assert (entry.why.reason, entry.why.policy_digest) == ("ticket 7", digest(file.read_bytes()))
+    assert entry.details == {"before": digest(first), "generation_before": applied.json["generation_before"]}
+    assert "already is this" in dagwarden("policy", "apply", str(file)).out
+    assert dagwarden("policy", "restore", str(applied.json["generation_before"])).code == 0
+    assert desk.cloud.store.read(policy_object(PROD)) == first
+    assert len(desk.audit(Kind.POLICY_APPLIED)) == 2
+
+
+def test_a_policy_with_faults_is_not_applied(dagwarden: Dagwarden, desk: Desk, tmp_path: Path) -> None:
+    before = desk.cloud.store.read(policy_object(PROD))
+    done = dagwarden("policy", "apply", str(write(tmp_path, desk, "limit: {}\n")))
+    assert done.code == 1
+    assert "`limit` is no key; did you mean `limits`?" in done.out
+    assert desk.cloud.store.read(policy_object(PROD)) == before
+    assert desk.audit(Kind.POLICY_APPLIED) == []
+
+
+def test_an_environment_is_applied_to_itself_alone(dagwarden: Dagwarden, desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "environment.yaml"
+    file.write_text("apiVersion: dagwarden/v1\nkind: Environment\nname: other\n")
+    assert dagwarden("policy", "apply", str(file)).code == 4
+    file.write_text("apiVersion: dagwarden/v1\nkind: Environment\nname: prod\n")
+    assert dagwarden("policy", "apply", str(file)).code == 0
+    assert desk.cloud.store.read(f"{PROD}/environment.yaml") == file.read_bytes()
+
+
+def test_impact_tells_what_another_policy_would_have_refused_and_what_of_that_is_live(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path
+) -> None:
+    desk.allow(desk.push({"dags/a.py": "a = 1\n", "dags/b.py": "b = 1\n"}))
+    desk.allow(desk.push({"plugins/c.py": "c = 1\n"}, source="https://git.example.com/other.git"))
+    same = dagwarden("policy", "impact", str(write(tmp_path, desk)), "--last", "5")
+    assert (same.code, "past: of 2 pushes 2 allowed, 0 denied, 0 held" in same.out) == (0, True)
+    file = write(tmp_path, desk)
+    file.write_text(file.read_text().replace('"plugins/**"', '"plugins/none/**"'))
+    done = dagwarden("policy", "impact", str(file), "--json")
+    assert done.code == 1
+    assert [(each["release"], each["outcome"]) for each in done.json["past"]] == [(1, "allowed"), (2, "denied")]
+    [live] = done.json["live"]
+    assert (live["release"], live["files"]) == (2, 1)
+    assert [finding["rule"] for finding in live["findings"]] == ["path-not-allowed"]
+    assert "live: 1 file of pushes that would be refused now" in dagwarden("policy", "impact", str(file)).out
+
+
+def test_windows_and_approvals_are_about_the_push_and_not_about_what_is_live(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path
+) -> None:
+    desk.allow(desk.push({"dags/a.py": "a = 1\n"}))
+    file = write(tmp_path, desk, "approvals:\n  - {name: all, from: [lead@acme.example]}\n")
+    done = dagwarden("policy", "impact", str(file), "--json")
+    assert ([each["outcome"] for each in done.json["past"]], done.json["live"]) == (["held"], [])
+
+
+def test_explain_names_each_reason_with_its_clause(dagwarden: Dagwarden, desk: Desk) -> None:
+    event = desk.push({"dags/a.py": "a = 1\n"}, is_signed=False)
+    desk.deny(event)
+    done = dagwarden("explain", push_of(event)[:12])
+    assert done.code == 1
+    assert "[unattested-push DW702] nobody signed this push (policy.yaml:5)" in done.out
+    assert "denied: 1 error; nothing is released yet" in done.out
+    assert dagwarden("explain", push_of(event), "--json").json["facts_digest"]
+
+
+def test_explain_says_which_push_it_does_not_know(dagwarden: Dagwarden, desk: Desk) -> None:
+    assert dagwarden("explain", "0" * 12).code == 4
+    assert dagwarden("explain", "zz").code == 2
+
+
+def test_a_held_push_is_explained_and_stays_held_when_its_pusher_approves(dagwarden: Dagwarden, desk: Desk) -> None:
+    policy = POLICY.format(project=desk.cloud.settings.project)
+    desk.write_policy(policy + "approvals:\n  - {name: leads, from: [lead@acme.example]}\n")
+    event = desk.push({"dags/a.py": "a = 1\n"})
+    desk.deliver(event)
+    assert "`leads` needs 1 of lead@acme.example (policy.yaml:" in dagwarden("explain", push_of(event)).out
+    done = dagwarden("approve", push_of(event), "--timeout", "0.1")
+    assert (done.code, "held until it is approved" in done.out) == (1, True)
+    assert len(list(desk.cloud.inbox.list(f"{PROD}/approvals/{push_of(event)}/"))) == 1
