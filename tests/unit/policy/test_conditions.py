@@ -25,7 +25,7 @@ from tests.unit.policy.condition_facts import (
 from dagwarden.ledger.release import DeleteFile
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.names import ReleasePath
-from dagwarden.policy.conditions.check import MAX_TOLD, check_conditions
+from dagwarden.policy.conditions.check import MAX_TOLD, TOO_MANY_STEPS, check_conditions
 from dagwarden.policy.conditions.program import compile_text
 from dagwarden.policy.conditions.section import On
 from dagwarden.policy.conditions.types import make_plain
@@ -106,6 +106,30 @@ def test_many_breaches_are_told_in_part() -> None:
     findings = ask("task", "task.task_id == 'x'", facts)
     assert len(findings) == MAX_TOLD + 1
     assert findings[-1].message == "more than 100 do not meet `c`: the rest was not asked"
+
+
+def test_asking_each_task_about_all_others_ends() -> None:
+    tasks = tuple(msgspec.structs.replace(TASK, task_id=f"t{number}", group=str(number)) for number in range(9_000))
+    facts = make_facts(msgspec.structs.replace(FILE, dags=(msgspec.structs.replace(DAG, tasks=tasks),)))
+    findings = ask("task", "task.owner == 'ada' || dag.tasks.exists(t, t.task_id == task.group)", facts)
+    assert len(findings) == MAX_TOLD + 1
+    assert TOO_MANY_STEPS in findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "power"),
+    [
+        ("dag.catchup", 0),
+        ("dag.tasks.all(t, t.facts.all(f, f.value == ''))", 1),
+        ("dag.tasks.filter(t, t.is_mapped).exists(t, t.retries > 1)", 1),
+        ("dag.tasks.all(t, t.upstream.all(u, dag.tasks.exists(v, v.task_id == u)))", 2),
+        ("dag.tasks.all(t, file.dags.all(d, d.tasks.all(u, dag.tasks.exists(v, v.task_id == u.task_id))))", 3),
+    ],
+)
+def test_loops_over_what_an_outer_one_holds_add_and_others_multiply(text: str, power: int) -> None:
+    program = compile_text(On.DAG, text).program
+    assert program is not None
+    assert program.power == power
 
 
 def test_a_condition_denies_a_push_and_a_milder_one_does_not() -> None:

@@ -14,7 +14,7 @@ from dagwarden.lint.page import find
 from dagwarden.policy.conditions.program import Answer, Program, compile_text
 from dagwarden.policy.conditions.scope import NOW, FileView, view_files, view_push
 from dagwarden.policy.conditions.section import Condition, On
-from dagwarden.policy.conditions.types import make_plain, read_fields
+from dagwarden.policy.conditions.types import count_items, make_plain, read_fields
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.model import Policy
 from dagwarden.policy.pages import CONDITION_NOT_MET
@@ -25,6 +25,11 @@ from dagwarden.yaml_nodes import Fault
 MAX_TOLD = 100
 """Findings of one condition; then no more is asked: what costs time and decides nothing new is not done."""
 
+MAX_STEPS = 10_000_000
+"""Steps of loops that one condition may take over one push, some 0.7 us each."""
+MAX_LOOP = 10_000
+"""Steps of loops after which CEL itself ends an evaluation."""
+TOO_MANY_STEPS = "asking it of each one walks lists too often: ask once, on the DAG or the push"
 
 _SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Level.AUDIT: Severity.INFO}
 
@@ -87,7 +92,9 @@ class _Asker:
         self._is_used = condition.on in used and condition.on is not On.PUSH
         plain = {name: make_plain(fixed[name], self._names) for name in fixed if name in used}
         self._fixed: dict[str, object] = plain | ({NOW: facts.now} if NOW in used else {})
-        self._outer: tuple[int, dict[str, object]] = (-1, {})
+        self._outer: tuple[int, dict[str, object], int] = (-1, {}, 0)
+        self._power = max(each.power for each in programs)
+        self._steps = 0
 
     def ask(self, subjects: Sequence[Subject]) -> Iterator[tuple[Subject, Answer]]:
         """The subjects that it does not hold of, each with False or with why that is not known."""
@@ -113,6 +120,8 @@ class _Asker:
 
     def _answer(self, subject: Subject) -> Answer:
         values = self._bind(subject)
+        if self._steps > MAX_STEPS:
+            return TOO_MANY_STEPS
         if self._when is not None and self._when.evaluate(values) is False:
             return True
         return self._require.evaluate(values)
@@ -120,10 +129,15 @@ class _Asker:
     def _bind(self, subject: Subject) -> dict[str, object]:
         if subject.place != self._outer[0]:
             plain = {name: make_plain(getattr(subject, name), self._names) for name in self._around}
-            self._outer = (subject.place, self._fixed | plain)
-        values = dict(self._outer[1])
+            around = self._fixed | plain
+            self._outer = (subject.place, around, count_items(around) if self._power else 0)
+        _, around, items = self._outer
+        values = dict(around)
         if self._is_used:
             values[self._on] = make_plain(getattr(subject, self._on), self._names)
+        if self._power:
+            items += count_items(values.get(self._on))
+            self._steps += min(MAX_LOOP, items**self._power)
         return values
 
 

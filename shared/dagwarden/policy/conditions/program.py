@@ -48,6 +48,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """Those it uses."""
     names: frozenset[str]
     """The fields it reads, of whatever structure: all that need be bound."""
+    power: int
+    """0: it has no loop; else its steps grow with so high a power of the items of all lists it is given."""
     expression: Any
 
     def evaluate(self, values: Mapping[str, object]) -> Answer:
@@ -89,7 +91,8 @@ def compile_text(on: On, text: str) -> Compiled:
     if faults := (*syntax.faults, *_probe(syntax.constants)):
         return _refuse(*faults)
     variables = tuple(name for name in SCOPES[on] if name in syntax.variables)
-    return Compiled(program=Program(variables=variables, names=syntax.names, expression=runner.compile(text)))
+    program = Program(variables=variables, names=syntax.names, power=syntax.power, expression=runner.compile(text))
+    return Compiled(program=program)
 
 
 def _refuse(*faults: str) -> Compiled:

@@ -79,6 +79,8 @@ class Syntax(msgspec.Struct, frozen=True, kw_only=True):
     """Every field it reads, of whatever structure."""
     constants: tuple[tuple[str, str], ...]
     """Texts that a function reads as something else: (function, text), e.g. the pattern of `matches`."""
+    power: int
+    """How many loops lie within each other, each over a list of its own: so fast the steps grow; 0: no loop."""
     faults: tuple[str, ...]
 
 
@@ -98,6 +100,7 @@ def read_syntax(serialized: bytes, structures: Mapping[str, type[msgspec.Struct]
         variables=frozenset(node.ident_expr.name for node in nodes if node.HasField("ident_expr")),
         names=frozenset(node.select_expr.field for node in nodes if node.HasField("select_expr")),
         constants=tuple(_find_constants(nodes)),
+        power=_find_power(checked.expr, frozenset()),
         faults=tuple(dict.fromkeys(faults)),
     )
 
@@ -128,6 +131,35 @@ def _walk(message: Message) -> Iterator[Any]:
         if field.message_type is not None:
             for each in [value] if isinstance(value, Message) else value:
                 yield from _walk(each)
+
+
+def _find_power(message: Message, around: frozenset[str]) -> int:
+    """How many loops lie within each other; what walks a list that an outer loop's item holds adds nothing.
+
+    Args:
+        around: the variables of the loops that it lies in.
+    """
+    loop: Any = getattr(message, "comprehension_expr", None)
+    parts = [each for field, value in message.ListFields() if field.message_type is not None
+             for each in ([value] if isinstance(value, Message) else value)]  # fmt: skip
+    if loop is None or not message.HasField("comprehension_expr"):
+        return max((_find_power(each, around) for each in parts), default=0)
+    own = 0 if _find_root(loop.iter_range) in around else 1
+    within = around | {loop.iter_var}
+    step = max(_find_power(loop.loop_step, within), _find_power(loop.loop_condition, within))
+    return max(_find_power(loop.iter_range, around), own + step)
+
+
+def _find_root(node: Any) -> str:
+    """The variable that a list is taken from; empty: none."""
+    if node.HasField("select_expr"):
+        return _find_root(node.select_expr.operand)
+    if node.HasField("comprehension_expr"):
+        return _find_root(node.comprehension_expr.iter_range)
+    if node.HasField("call_expr"):
+        given = next((each for _, given in _calls([node]) for each in given), None)
+        return _find_root(given) if given is not None else ""
+    return str(node.ident_expr.name)
 
 
 def _calls(nodes: list[Any]) -> Iterator[tuple[Any, list[Any]]]:

@@ -102,6 +102,15 @@ def make_plain(value: msgspec.Struct, names: frozenset[str]) -> dict[str, object
     return plain
 
 
+def count_items(plain: object) -> int:
+    """How many items all the lists of a plain value hold together."""
+    if isinstance(plain, dict):
+        return sum(map(count_items, plain.values()))
+    if isinstance(plain, list):
+        return len(plain) + sum(count_items(each) for each in plain if isinstance(each, dict))
+    return 0
+
+
 @functools.lru_cache(maxsize=4096)
 def _select(kind: type[msgspec.Struct], names: frozenset[str]) -> tuple[FieldType, ...]:
     return tuple(field for name, field in read_fields(kind).items() if name in names)
