@@ -170,3 +170,28 @@ def test_a_call_without_the_gates_signature_is_refused(authorization: str, url: 
 def test_a_signature_for_another_audience_is_refused(desk: Desk, url: str) -> None:
     with pytest.raises(AccessDenied):
         FunctionCaller(url, "dagwarden-validate:other", desk.cloud.signer, timeout_s=10.0).post(b"{}")
+
+
+TEAMS = """\
+teams:
+  - name: sales
+    paths: ["**"]
+    may_use:
+      impersonation: ["etl-sales@acme.iam.gserviceaccount.com"]
+"""
+LOADERS = """\
+from airflow.sdk import BaseOperator
+class Load(BaseOperator):
+    impersonation_chain = "{who}"
+"""
+SALES, FINANCE = "etl-sales@acme.iam.gserviceaccount.com", "etl-finance@acme.iam.gserviceaccount.com"
+
+
+def test_a_plugin_that_makes_standing_tasks_run_as_somebody_else_is_denied(desk: Desk) -> None:
+    desk.write_policy(IMPORTING.format(project=desk.cloud.settings.project) + TEAMS)
+    uses = dag("a", "from loaders import Load") + '    Load(task_id="load")\n'
+    desk.allow(desk.push({A: uses, "plugins/loaders.py": LOADERS.format(who=SALES)}, head="one"))
+    verdict = desk.deliver(desk.push({"plugins/loaders.py": LOADERS.format(who=FINANCE)}, base="one"))
+    assert verdict is not None
+    told = [(finding.path, finding.line) for finding in verdict.findings if finding.rule == "impersonation-not-allowed"]
+    assert told == [(A, 6)]
