@@ -16,7 +16,7 @@ from dagwarden.policy.levels import list_levels
 from dagwarden.policy.model import Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
-from dagwarden.policy.teams import check_teams
+from dagwarden.policy.teams import advise_teams, check_teams
 from dagwarden.policy.windows import explain_window
 from dagwarden.wire import digest
 from dagwarden.yaml_nodes import Fault
@@ -59,6 +59,7 @@ def advise(policy: Policy) -> list[str]:
         if "*" in pusher.principals:
             said = f"`{pusher.name}` covers anybody who can sign, of any project"
             advice.append(f"{policy.clause('pushers', index, 'principals')}: {said}")
+    advice += [f"{policy.clause(*path)}: {said}" for path, said in advise_teams(policy.teams)]
     if policy.teams and policy.validate.imports == "skipped":
         said = "`teams` bind what DAG files define, and here nobody imports them: most is unresolvable"
         advice.append(f"{policy.clause('validate', 'imports')}: {said}")

@@ -109,6 +109,14 @@ def check_teams(teams: Sequence[Team], line: Line) -> Iterator[Fault]:
                     yield Fault(line("teams", index, "may_use", kind, place), f"`{glob}` {reason}")
 
 
+def advise_teams(teams: Sequence[Team]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is allowed to say of teams and still hardly meant, each with its place in the policy."""
+    for index, team in enumerate(teams):
+        for kind in ("service_accounts", "impersonation"):
+            if "*" in getattr(team.may_use, kind):
+                yield ("teams", index, "may_use", kind), f"`{team.name}` may act as anybody whom the environment may"
+
+
 def _explain_account(glob: str) -> str:
     """Why a glob can cover no account that may be used; empty when it can."""
     if glob == "*":

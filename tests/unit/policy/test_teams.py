@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dagwarden.errors import InvalidInput
-from dagwarden.policy.load import load_policy
+from dagwarden.policy.load import advise, load_policy
 from dagwarden.policy.teams import find_teams
 
 HEAD = "apiVersion: dagwarden/v1\nkind: Policy\n"
@@ -41,6 +41,15 @@ def test_globs_of_accounts_are_taken() -> None:
         (TEAM + "    may_use: {impersonation: ['*', 'etl-*@acme-?.iam.gserviceaccount.com']}\n").encode()
     )
     assert policy.teams[0].may_use.impersonation == ("*", "etl-*@acme-?.iam.gserviceaccount.com")
+
+
+def test_what_is_hardly_meant_is_told_as_advice() -> None:
+    policy = load_policy((TEAM + "    may_use:\n      impersonation: ['*']\nvalidate: {imports: skipped}\n").encode())
+    said = [line for line in advise(policy) if "nobody can push" not in line]
+    assert said == [
+        "policy.yaml:7: `sales` may act as anybody whom the environment may",
+        "policy.yaml:8: `teams` bind what DAG files define, and here nobody imports them: most is unresolvable",
+    ]
 
 
 def test_a_file_may_be_of_several_teams_or_of_none() -> None:
