@@ -257,7 +257,10 @@ def _starts(function: str) -> str:
         if trigger.function == function:
             bucket, topic = _role_of(trigger.bucket), trigger.topic.replace(f"-{blueprint.ENVIRONMENT}", "-ENV")
             happening = trigger.event_type.rpartition(".")[2]
-            starts.append(f"object {happening} in {bucket}" if bucket else f"message on `{topic}`")
+            if trigger.method:
+                starts.append(f"call of `{trigger.method.removeprefix('google.iam.admin.v1.')}`")
+            else:
+                starts.append(f"object {happening} in {bucket}" if bucket else f"message on `{topic}`")
     return "; ".join(starts) or "HTTP"
 
 

@@ -31,6 +31,7 @@ HEAVY = {
 
 ALSO_HEAVY = {
     "gate": (),
+    "iam_guard": (),
     "validate": (),
     "notify": ("ast_grep_py", "yaml", "dagwarden.lint.match", "dagwarden.push.archive"),
     "mirror": ("ast_grep_py", "dagwarden.lint.match", "dagwarden.push.archive"),

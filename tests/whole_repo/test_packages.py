@@ -23,6 +23,7 @@ from tests.whole_repo.repository import ROOT
 HEADERS: dict[str, dict[str, str]] = json.loads((ROOT / "tests/events/headers.json").read_text())
 STATUSES = {"validate": 403}
 """What else than 200 answers a call that bears no signature."""
+IAM_CHANGE = ROOT / "tests" / "events" / "audit" / "LogEntryData-storageSetIamPermissions.json"
 BOOT = ROOT / "tests" / "functions" / "boot.py"
 
 
@@ -65,6 +66,7 @@ def test_a_packed_function_works_from_its_folder_alone(
         "notify": released(cloud, committed),
         "mirror": released(cloud, committed),
         "record": (HEADERS["pubsub_messagePublished"], json.dumps({"message": {"data": "e30=", "messageId": "1"}})),
+        "iam_guard": (HEADERS["audit_storage_setIamPermissions"], IAM_CHANGE.read_text()),
         "validate": ({"content-type": "application/json"}, "{}"),
     }
     done = subprocess.run(

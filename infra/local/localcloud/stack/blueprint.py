@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dagwarden.events.iam_changes import METHODS
 from dagwarden.names import Component, EnvironmentName
 from dagwarden.settings import Settings
 
@@ -22,6 +23,9 @@ ENVIRONMENT_BUCKET = f"{PROJECT}-{ENVIRONMENT}"
 BUCKET_CHANGES_TOPIC = f"dagwarden-bucket-{ENVIRONMENT}"
 """Where the environment's bucket tells of changes under dags/ and plugins/."""
 
+IAM_TOPIC = "dagwarden-iam"
+"""A message on it makes the guard look at the whole of IAM; a schedule sends them."""
+
 DEAD_LETTERS_SUBSCRIPTION = "dagwarden-dead-letters"
 
 
@@ -31,10 +35,27 @@ def account(name: str) -> str:
     >>> account("gate")
     'gate-sa@proj-local.iam.gserviceaccount.com'
     """
-    return f"{name}-sa@{PROJECT}.iam.gserviceaccount.com"
+    return f"{account_id(name)}@{PROJECT}.iam.gserviceaccount.com"
 
 
-ACCOUNTS = ("gate", "validate", "notify", "mirror", "record", "scheduler", "worker", "webserver", "ada", "ops")
+def account_id(name: str) -> str:
+    """The part before the `@`: such ids have no underscores."""
+    return f"{name.replace('_', '-')}-sa"
+
+
+ACCOUNTS = (
+    "gate",
+    "validate",
+    "notify",
+    "mirror",
+    "record",
+    "iam_guard",
+    "scheduler",
+    "worker",
+    "webserver",
+    "ada",
+    "ops",
+)
 """One for each function, one for each component that runs an agent, Ada, who pushes, and the platform team."""
 
 OBJECTS_UNDER = 'resource.name.startsWith("projects/_/buckets/{bucket}/objects/{prefix}")'
@@ -73,6 +94,11 @@ GRANTS: tuple[Grant, ...] = (
     Grant("record", "roles/storage.objectViewer", STORE),
     Grant("record", "roles/storage.objectUser", STORE, f"{ENVIRONMENT}/status/"),
     Grant("record", "roles/logging.logWriter"),
+    Grant("iam_guard", "roles/storage.objectViewer", STORE),
+    Grant("iam_guard", "roles/storage.bucketViewer"),
+    Grant("iam_guard", "roles/iam.securityReviewer"),
+    Grant("iam_guard", "roles/logging.viewer"),
+    Grant("iam_guard", "roles/logging.logWriter"),
     *(
         grant
         for component in ("scheduler", "worker", "webserver")
@@ -95,6 +121,8 @@ GRANTS: tuple[Grant, ...] = (
     Grant("ops", "roles/storage.objectUser", STORE, f"{ENVIRONMENT}/environment.yaml"),
     Grant("ops", "roles/storage.objectCreator", INBOX),
     Grant("ops", "roles/pubsub.editor"),
+    Grant("ops", "roles/iam.securityReviewer"),
+    Grant("ops", "roles/storage.bucketViewer"),
     Grant("ops", "roles/logging.viewer"),
     Grant("ops", "roles/logging.logWriter"),
     Grant("ops", "roles/iam.serviceAccountTokenCreator", on_account="ops"),
@@ -122,11 +150,12 @@ NOTIFIED_PREFIXES = ("dags/", "plugins/")
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 ARCHIVED = "google.cloud.storage.object.v1.archived"
 DELETED = "google.cloud.storage.object.v1.deleted"
+LOGGED = "google.cloud.audit.log.v1.written"
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 
 
 class TriggerPlan(msgspec.Struct, frozen=True):
-    """What starts a function: something that happened to an object of a bucket, or a message on a topic."""
+    """What starts a function: something that happened to an object, a message on a topic, or a call that is logged."""
 
     name: str
     function: str
@@ -134,6 +163,9 @@ class TriggerPlan(msgspec.Struct, frozen=True):
     topic: str = ""
     event_type: str = FINALIZED
     """Of the bucket's events; Eventarc matches one type for each trigger."""
+    service: str = ""
+    method: str = ""
+    """Of the calls in the log of admin activity that start it; Eventarc matches one method for each trigger."""
 
 
 def make_settings() -> Settings:
@@ -156,9 +188,14 @@ TRIGGERS = (
     TriggerPlan("mirror-drift", "mirror", topic=BUCKET_CHANGES_TOPIC),
     TriggerPlan("record", "record", topic=make_settings().receipts_topic),
     TriggerPlan("record-dead-letters", "record", topic=make_settings().dead_letters_topic),
+    TriggerPlan("iam-schedule", "iam_guard", topic=IAM_TOPIC),
+    *(
+        TriggerPlan(f"iam-change-{number}", "iam_guard", service=service, method=method)
+        for number, (service, method) in enumerate(METHODS, 1)
+    ),
 )
 
-FUNCTIONS = ("gate", "notify", "mirror", "record")
+FUNCTIONS = ("gate", "notify", "mirror", "record", "iam_guard")
 """Started by events."""
 
 CALLED = ("validate",)

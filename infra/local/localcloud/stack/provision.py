@@ -52,7 +52,7 @@ class Provisioner:
         keys.mkdir(parents=True, exist_ok=True)
         accounts = f"/v1/projects/{plan.PROJECT}/serviceAccounts"
         for name in plan.ACCOUNTS:
-            self._post(accounts, {"accountId": f"{name}-sa"}, may_exist=True)
+            self._post(accounts, {"accountId": plan.account_id(name)}, may_exist=True)
             file = keys / f"{name}.json"
             if not file.exists():
                 key = self._post(f"{accounts}/{plan.account(name)}/keys", {})
@@ -66,6 +66,7 @@ class Provisioner:
             settings.receipts_topic,
             settings.dead_letters_topic,
             plan.BUCKET_CHANGES_TOPIC,
+            plan.IAM_TOPIC,
         )
         for topic in topics:
             _unless_there(self._publisher.create_topic, {"name": _topic(topic)})
@@ -155,16 +156,22 @@ def _topic(name: str) -> str:
 def _trigger(wanted: plan.TriggerPlan, uri: str) -> dict[str, Any]:
     dead_letters = _topic(plan.make_settings().dead_letters_topic)
     body: dict[str, Any] = {
-        "eventFilters": [{"attribute": "type", "value": wanted.event_type if wanted.bucket else plan.PUBLISHED}],
+        "eventFilters": [{"attribute": name, "value": value} for name, value in _filters(wanted)],
         "destination": {"httpEndpoint": {"uri": uri}},
         "serviceAccount": plan.account(wanted.function),
         "localDelivery": {**plan.DELIVERY, "deadLetterTopic": dead_letters},
     }
-    if wanted.bucket:
-        body["eventFilters"].append({"attribute": "bucket", "value": wanted.bucket})
-    else:
+    if wanted.topic:
         body["transport"] = {"pubsub": {"topic": _topic(wanted.topic)}}
     return body
+
+
+def _filters(wanted: plan.TriggerPlan) -> tuple[tuple[str, str], ...]:
+    if wanted.bucket:
+        return ("type", wanted.event_type), ("bucket", wanted.bucket)
+    if wanted.method:
+        return ("type", plan.LOGGED), ("serviceName", wanted.service), ("methodName", wanted.method)
+    return (("type", plan.PUBLISHED),)
 
 
 def _binding(grant: plan.Grant) -> dict[str, Any]:
