@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Callable
 
@@ -29,6 +30,7 @@ from dagwarden.errors import (
     Unavailable,
 )
 from dagwarden.events.objects import ObjectEvent
+from dagwarden.handlers.approvals import find_push_event, read_approvals
 from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.head_imports import HeadImports
 from dagwarden.handlers.judge import Judgement, changes_python, judge, may_be_imported
@@ -60,10 +62,12 @@ from dagwarden.names import (
     PushObject,
     RawDrop,
     ReleaseNumber,
+    held_object,
     parse_inbox_object,
     policy_object,
     verdict_object,
 )
+from dagwarden.policy.environment import Environment
 from dagwarden.policy.load import load_policy
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome, Verdict
@@ -121,7 +125,9 @@ class Gate:
                 trusted: deliver the event again.
             AccessDenied: a grant is missing: the same.
         """
-        named = parse_inbox_object(event.name)
+        found = find_push_event(self._cloud, event)
+        named = None if found is None else parse_inbox_object(found.name)
+        event = found or event
         if event.bucket != self._cloud.inbox.name or named is None or not may_offer(event, named):
             return None
         try:
@@ -184,8 +190,12 @@ class Gate:
         with stages.time("imports"):
             imports = self._imports.at(state) if changes_python(offer) else None
         with stages.time("decide"):
-            target, now = self._find_target(offer), self._now()
-            judgement = judge(offer, policy, findings, state, target, imports=imports, now=now)
+            ask = functools.partial(
+                judge, offer, policy, findings, state, self._find_target(offer),
+                environment=self._describe(offer.environment), imports=imports, now=self._now(),
+            )  # fmt: skip
+            judgement = ask()
+        validated = None
         if policy is not None and may_be_imported(offer, policy, judgement):
             try:
                 with stages.time("validate"):
@@ -193,13 +203,16 @@ class Gate:
             except PreconditionFailed:
                 return None
             with stages.time("decide"):
-                judgement = judge(offer, policy, findings, state, target, imports=imports, validated=validated, now=now)
+                judgement = ask(validated=validated)
+        if judgement.outcome is Outcome.HELD:
+            approvals = read_approvals(self._cloud, offer.environment, offer.push_id)
+            judgement = ask(validated=validated, approvals=approvals)
         verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
         releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
-        with stages.time("claim"):
-            claim = take_claim(
-                self._cloud.store, Claim(verdict=verdict, releases=releases), attempt=self._new_attempt()
-            )
+        claim = Claim(verdict=verdict, releases=releases)
+        if not verdict.is_waiting:
+            with stages.time("claim"):
+                claim = take_claim(self._cloud.store, claim, attempt=self._new_attempt())
         if claim.releases and claim.verdict.head > state.number:
             return None
         with stages.time("audit"):
@@ -214,6 +227,13 @@ class Gate:
         if judgement.imports is not None:
             self._imports.remember(committed.state, judgement.imports)
         return lambda: self._finish(offer, claim.verdict, committed, stages)
+
+    def _describe(self, environment: EnvironmentName) -> Environment | None:
+        """What environment.yaml says; None where it says nothing that can be read, of which lint has told."""
+        try:
+            return self._linter.describe(environment)
+        except InvalidInput:
+            return None
 
     def _ask_validator(self, offer: Offer, policy: Policy, base: ReleaseNumber) -> ValidateAnswer:
         _, airflow = versions_of(self._linter.describe(offer.environment))
@@ -313,6 +333,8 @@ class Gate:
             source=offer.manifest.source,
             head_commit=offer.manifest.head_commit,
             policy_digest=None if policy is None else policy.digest,
+            facts_digest=judgement.facts_digest,
+            break_glass=offer.manifest.break_glass,
             head=head,
             dry_run=offer.manifest.dry_run,
             findings=judgement.findings,
@@ -323,12 +345,18 @@ class Gate:
         )
 
     def _publish(self, offer: Offer, verdict: Verdict) -> Verdict:
-        """The verdict is in the store afterwards, or the one that was there first."""
-        name = verdict_object(offer.environment, offer.push_id)
+        """The verdict is in the store afterwards, or the one that was there first.
+
+        One that waits for approvals is none yet, and lies elsewhere: each approval makes a gate decide again.
+        """
+        name_object = held_object if verdict.is_waiting else verdict_object
+        name = name_object(offer.environment, offer.push_id)
         created = self._cloud.store.create(
             name, encode(verdict), attempt=self._new_attempt(), content_type=VERDICT_TYPE
         )
-        return verdict if created.is_ours else decode(Verdict, self._cloud.store.read(name), subject=name)
+        if created.is_ours or verdict.is_waiting:
+            return verdict
+        return decode(Verdict, self._cloud.store.read(name), subject=name)
 
     def _find_verdict(self, environment: EnvironmentName, push_id: PushId) -> Verdict | None:
         name = verdict_object(environment, push_id)

@@ -14,8 +14,10 @@ from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph
 from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
+from dagwarden.names import Digest, ReleasePath
 from dagwarden.policy.decide import decide
-from dagwarden.policy.facts import PushFacts
+from dagwarden.policy.environment import Environment
+from dagwarden.policy.facts import Approval, PushFacts
 from dagwarden.policy.identities import judges_identities
 from dagwarden.policy.mentions import Mention, find_mentions
 from dagwarden.policy.model import Policy
@@ -38,6 +40,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What it changes there, denied or not; nothing when it cannot be read."""
     switched_off: int = 0
     """Findings that the policy drops: counted, not told."""
+    facts_digest: Digest | None = None
+    """Of what the policy was asked about; None where it was not asked."""
     target: LedgerState | None = None
     """For a rollback: the state it goes back to."""
     imports: ImportGraph | None = None
@@ -51,8 +55,10 @@ def judge(
     state: LedgerState,
     target: LedgerState | None,
     *,
+    environment: Environment | None = None,
     imports: ImportGraph | None = None,
     validated: ValidateAnswer | None = None,
+    approvals: tuple[Approval, ...] = (),
     now: dt.datetime,
 ) -> Judgement:
     """Judge an offer on top of `state`.
@@ -60,7 +66,9 @@ def judge(
     Args:
         findings: what unpacking, attestation and lint found: none of it hangs on the head.
         target: for a rollback, the state it goes back to.
+        environment: what it is pushed to; None where nobody described it.
         imports: the import graph of `state`; None when the push changes no Python.
+        approvals: of the push, those whose signatures hold; read once it is known to need some.
         validated: what importing found on top of `state`; None before that, and where nothing is imported.
     """
     manifest = offer.manifest
@@ -93,6 +101,11 @@ def judge(
             changes=changes,
             findings=tuple(findings),
             files=() if validated is None else validated.models,
+            unread=_find_unread(changes, validated),
+            environment=environment,
+            approvals=approvals,
+            break_glass=manifest.break_glass,
+            offered_at=offer.event.time,
             mentions=_find_mentions(changes, offer) if judges_identities(policy) else (),
             now=now,
         ),
@@ -101,6 +114,7 @@ def judge(
         outcome=decision.outcome,
         findings=decision.findings,
         switched_off=decision.switched_off,
+        facts_digest=decision.facts_digest,
         changes=changes,
         target=target,
         imports=after,
@@ -120,6 +134,14 @@ def changes_python(offer: Offer) -> bool:
     """Whether what an offer changes can change what imports find. A rollback goes where all was found once."""
     manifest = offer.manifest
     return manifest.rollback_to is None and any(change.path.endswith(PYTHON) for change in manifest.changes)
+
+
+def _find_unread(changes: tuple[FileChange, ...], validated: ValidateAnswer | None) -> tuple[ReleasePath, ...]:
+    """What was imported to no avail; all Python that is put, where nothing was imported."""
+    if validated is not None:
+        read = {file.path for file in validated.models}
+        return tuple(path for path in validated.imported if path not in read)
+    return tuple(change.path for change in changes if isinstance(change, PutFile) and change.path.endswith(".py"))
 
 
 def _find_mentions(changes: tuple[FileChange, ...], offer: Offer) -> tuple[Mention, ...]:

@@ -1,0 +1,149 @@
+"""A push that needs approvals releases nothing until others have signed for it; then it does, once."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import httpx
+import msgspec
+import pytest
+
+from dagwarden.audit.entry import Kind
+from dagwarden.cloud.clients import Cloud
+from dagwarden.events.objects import ObjectEvent
+from dagwarden.handlers.gate import Gate
+from dagwarden.names import ReleaseNumber, held_object
+from dagwarden.policy.verdict import Outcome, Verdict, say_outcome
+from dagwarden.push.approve import submit_approval
+from dagwarden.push.attest import ATTESTATION
+from dagwarden.push.submit import wait_for_verdict
+from dagwarden.wire import decode, digest
+from tests.scenarios.gate.desk import POLICY, PROD, Desk, event_of, push_of
+
+A = {"dags/a.py": "a = 1\n"}
+NEEDS_ONE = POLICY + (
+    'approvals:\n  - name: leads\n    from: ["lead*@{project}.iam.gserviceaccount.com"]\n    expires_after: 2d\n'
+    'break_glass:\n  principals: ["gate-sa@{project}.iam.gserviceaccount.com"]\n'
+)
+
+
+@pytest.fixture
+def policy(desk: Desk) -> str:
+    text = NEEDS_ONE.format(project=desk.cloud.settings.project)
+    desk.write_policy(text)
+    return text
+
+
+@pytest.fixture
+def lead(desk: Desk) -> Cloud:
+    """Somebody the policy asks."""
+    settings = desk.cloud.settings
+    account = f"lead-sa@{settings.project}.iam.gserviceaccount.com"
+    url = f"{settings.iam_endpoint}/v1/projects/{settings.project}/serviceAccounts"
+    httpx.post(url, json={"accountId": "lead-sa"}, timeout=10).raise_for_status()
+    return Cloud(msgspec.structs.replace(settings, service_account=account), desk.cloud.credentials)
+
+
+def approve(desk: Desk, by: Cloud, push: ObjectEvent, policy: str) -> ObjectEvent:
+    """Approve; the event of the approval's arrival."""
+    now = dt.datetime.now(dt.UTC)
+    name = submit_approval(by, PROD, push_of(push), digest(policy.encode()), now)
+    info = desk.cloud.inbox.stat(name)
+    assert info is not None
+    return event_of(info)
+
+
+def held(desk: Desk, event: ObjectEvent, gate: Gate | None = None) -> Verdict:
+    verdict = desk.deliver(event, gate)
+    assert verdict is not None
+    assert verdict.outcome is Outcome.HELD, verdict.findings
+    assert desk.head() == 0
+    assert not desk.verdicts()
+    return verdict
+
+
+def test_an_approved_push_becomes_a_release_once(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    verdict = held(desk, push)
+    assert say_outcome(verdict).startswith(f"held until it is approved (dagwarden approve {verdict.push_id[:12]})")
+    assert wait_for_verdict(desk.cloud, PROD, verdict.push_id).outcome is Outcome.HELD
+    approval = approve(desk, lead, push, policy)
+    assert desk.allow(approval) == 1
+    assert wait_for_verdict(desk.cloud, PROD, verdict.push_id).outcome is Outcome.ALLOWED
+    for event in (approval, push):
+        again = desk.deliver(event)
+        assert again is not None
+        assert again.release == 1
+    desk.check()
+    assert {entry.outcome for entry in desk.audit(Kind.PUSH_VERDICT, verdict.push_id)} == {"held", "allowed"}
+
+
+def test_the_pusher_cannot_approve_their_own_push(desk: Desk, policy: str) -> None:
+    push = desk.push(A)
+    held(desk, push)
+    verdict = held(desk, approve(desk, desk.cloud, push, policy))
+    assert "it is their own push" in verdict.findings[0].message
+
+
+def test_an_approval_under_another_policy_counts_for_nothing(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    verdict = held(desk, approve(desk, lead, push, f"{policy}# another\n"))
+    assert "given under another policy" in verdict.findings[0].message
+
+
+def test_an_attestation_is_no_approval_and_a_copied_approval_is_of_its_push_alone(
+    desk: Desk, lead: Cloud, policy: str
+) -> None:
+    first, second = desk.push(A), desk.push(A)
+    token = first.metadata[ATTESTATION]
+    approved = approve(desk, lead, second, policy)
+    for number, metadata in enumerate((first.metadata, approved.metadata, {ATTESTATION: "x"}, {ATTESTATION: token})):
+        name = f"{PROD}/approvals/{push_of(first)}/lead-{number}.json"
+        info = desk.cloud.inbox.write(name, b"", generation=None, content_type="application/json", metadata=metadata)
+        held(desk, event_of(info))
+    assert desk.allow(approved) == 1
+
+
+def test_an_approval_that_comes_first_is_found_when_the_push_arrives(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    early = approve(desk, lead, push, policy)
+    assert desk.allow(push) == 1
+    assert desk.deliver(early) is not None
+    assert desk.head() == 1
+
+
+def test_an_approval_of_no_push_starts_nothing(desk: Desk, lead: Cloud, policy: str) -> None:
+    event = msgspec.structs.replace(desk.push(A), name=f"{PROD}/approvals/{'0' * 64}/x.json")
+    assert desk.deliver(event) is None
+    assert approve(desk, lead, desk.push(A), policy).name.startswith(f"{PROD}/approvals/")
+
+
+def test_a_held_push_expires(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    held(desk, push)
+    approval = approve(desk, lead, push, policy)
+    late = Gate(desk.cloud, now=lambda: push.time + dt.timedelta(days=3))
+    desk.write_policy(f"{policy}# the approval no longer counts\n")
+    verdict = desk.deliver(approval, late)
+    assert verdict is not None
+    assert verdict.outcome is Outcome.DENIED
+    assert {finding.rule for finding in verdict.findings} == {"approval-expired"}
+
+
+def test_a_dry_run_says_that_it_would_be_held_and_waits_for_nobody(desk: Desk, policy: str) -> None:
+    verdict = desk.deliver(desk.push(A, dry_run=True))
+    assert verdict is not None
+    assert say_outcome(verdict).startswith("dry run: would be held")
+    assert desk.verdicts()[verdict.push_id] == verdict
+    assert desk.cloud.store.stat(held_object(PROD, verdict.push_id)) is None
+
+
+def test_an_emergency_is_let_through_and_audited_as_critical(desk: Desk, policy: str) -> None:
+    event = desk.push(A, break_glass="payroll stands still")
+    assert desk.allow(event) == ReleaseNumber(1)
+    [entry] = desk.audit(Kind.PUSH_VERDICT)
+    assert (entry.severity, entry.details["break_glass"]) == ("CRITICAL", "payroll stands still")
+    assert entry.why.reason.startswith("emergency (payroll stands still): ")
+    standing = decode(Verdict, desk.cloud.store.read(f"{PROD}/verdicts/{push_of(event)}.json"))
+    assert standing.break_glass == "payroll stands still"
+    assert standing.facts_digest
