@@ -13,6 +13,8 @@ from dagwarden.validate.model import DagModel, FactKind, IdentityFact, Known, Ta
 
 _UNSURE = frozenset({Known.TEMPLATED, Known.UNREADABLE})
 _NOTHING: frozenset[str] = frozenset()
+_OF_ARGUMENTS = frozenset({"facts", "targets"})
+"""What is read from a task's arguments."""
 
 _CERTAIN: Mapping[type[msgspec.Struct], frozenset[str]] = MappingProxyType(
     {
@@ -40,29 +42,29 @@ _READ_FROM: Mapping[str, frozenset[str]] = MappingProxyType(
 """Attribute of Airflow's -> the fields it is told as, where they are not called alike."""
 
 
-def find_absent(value: msgspec.Struct) -> frozenset[str]:
-    """The fields of a value that say nothing: what stands there is no more than a default."""
+def find_absent(value: msgspec.Struct, names: frozenset[str]) -> frozenset[str]:
+    """The fields among `names` of a value that say nothing: what stands there is no more than a default."""
     find = _FINDERS.get(type(value))
-    return find(value) if find else _NOTHING
+    return find(value, names) if find else _NOTHING
 
 
-def _find_in_task(task: TaskModel) -> frozenset[str]:
+def _find_in_task(task: TaskModel, names: frozenset[str]) -> frozenset[str]:
     absent = _find_unread(TaskModel, task.unreadable) if task.unreadable else _NOTHING
-    for fact in task.facts:
+    for fact in task.facts if not names.isdisjoint(_OF_ARGUMENTS) else ():
         if fact.kind is FactKind.ARGUMENTS and fact.known in _UNSURE:
-            return absent | {"facts", "targets"}
+            return absent | _OF_ARGUMENTS
     return absent
 
 
-def _find_in_dag(dag: DagModel) -> frozenset[str]:
+def _find_in_dag(dag: DagModel, _names: frozenset[str]) -> frozenset[str]:
     return _find_unread(DagModel, dag.unreadable) if dag.unreadable else _NOTHING
 
 
-def _find_in_fact(fact: IdentityFact | Target) -> frozenset[str]:
+def _find_in_fact(fact: IdentityFact | Target, _names: frozenset[str]) -> frozenset[str]:
     return _defaults_of(type(fact)) if fact.known in _UNSURE else _NOTHING
 
 
-_FINDERS: Mapping[type[msgspec.Struct], Callable[[Any], frozenset[str]]] = MappingProxyType(
+_FINDERS: Mapping[type[msgspec.Struct], Callable[[Any, frozenset[str]], frozenset[str]]] = MappingProxyType(
     {TaskModel: _find_in_task, DagModel: _find_in_dag, IdentityFact: _find_in_fact, Target: _find_in_fact}
 )
 
@@ -84,5 +86,5 @@ def _find_unread(kind: type[msgspec.Struct], unreadable: tuple[str, ...]) -> fro
         elif "." in name:
             absent |= fields - _CERTAIN[kind]
         else:
-            absent |= {"facts", "targets"}
+            absent |= _OF_ARGUMENTS
     return frozenset(absent)

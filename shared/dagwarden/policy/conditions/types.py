@@ -90,7 +90,7 @@ def declare(structures: Mapping[str, type[msgspec.Struct]]) -> DescriptorPool:
 def make_plain(value: msgspec.Struct, names: frozenset[str]) -> dict[str, object]:
     """The fields of these names, in `value` and all that it holds, as plain values; what is not known is left out."""
     plain: dict[str, object] = {}
-    absent = find_absent(value)
+    absent = find_absent(value, names)
     for field in _select(type(value), names):
         got = getattr(value, field.name)
         if got is None or field.name in absent:
