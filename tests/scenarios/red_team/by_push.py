@@ -103,6 +103,7 @@ BY_PATH_PUSHED: tuple[PushAttempt, ...] = (
     PushAttempt("another team's file by force", "force-not-allowed", Offer({"dags/finance/standing.py": TEXT}, fields={"force": True}), OWN),
     PushAttempt("another repository", "source-not-allowed", Offer({"dags/sales/evil.py": TEXT}, fields={"source": ELSEWHERE}), OWN),
     PushAttempt("a branch nobody reviewed", "ref-not-allowed", Offer({"dags/sales/evil.py": TEXT}, fields={"ref": "refs/heads/evil"}), OWN),
+    PushAttempt("an emergency that is none", "emergency-not-allowed", Offer({"dags/sales/evil.py": TEXT}, fields={"break_glass": "I really need this now"}), OWN),
     PushAttempt("going back to what was released once", "rollback-not-allowed", Offer(fields={"rollback_to": 1, "source": "dagwarden"}), OWN),
 )  # fmt: skip
 

@@ -29,6 +29,8 @@ ELSEWHERE: tuple[tuple[str, str], ...] = (
     ("a push changed after its verdict", "tests/scenarios/red_team/test_pushes.py::test_a_push_changed_after_its_verdict_changes_nothing"),
     ("an old push offered again", "tests/scenarios/red_team/test_pushes.py::test_a_push_offered_again_later_brings_nothing_back"),
     ("other bytes than were signed for", "tests/scenarios/red_team/test_pushes.py::test_other_bytes_than_were_signed_for_are_denied"),
+    ("approving one's own push at the gate", "tests/scenarios/gate/test_approvals.py::test_the_pusher_cannot_approve_their_own_push"),
+    ("an attestation, or another push's approval, offered as approval", "tests/scenarios/gate/test_approvals.py::test_an_attestation_is_no_approval_and_a_copied_approval_is_of_its_push_alone"),
     ("a file written into the environment's bucket past Dagwarden", "tests/scenarios/mirror/test_drift.py::test_an_overwritten_file_is_reported_then_put_back"),
     ("an older released version brought back by hand", "tests/scenarios/mirror/test_drift.py::test_an_older_released_version_brought_back_by_hand_is_drift"),
     ("metadata forged to hide such a file", "tests/scenarios/mirror/test_drift.py::test_forged_metadata_does_not_hide_drift"),
