@@ -27,7 +27,7 @@ def list_holders(snapshot: Snapshot, permission: str, resource: str, names: tupl
             one of them. The empty one stands for the resource whole.
     """
     project = name_project(snapshot.places.project)
-    found = []
+    found: list[Holder] = []
     for grant in list_grants(snapshot.policies):
         if grant.resource not in (resource, project) or not _permits(snapshot, grant, permission):
             continue

@@ -48,6 +48,8 @@ def explain_refusal(fix: RemoveMember, policy: Policy, snapshot: Snapshot, own: 
     name = parse_member(fix.member).name
     if name in own or name in list_own(policy.iam.service_accounts):
         return f"{name} is an account that Dagwarden or the environment runs as: it would stop working"
+    if is_google_agent(fix.member):
+        return f"{name} is an agent of Google's: a service would stop working"
     if not _is_settable(fix, snapshot):
         return f"nobody could set the policy of {fix.resource} any more"
     return ""
