@@ -240,6 +240,23 @@ def test_a_key_that_is_made_is_told(house: House) -> None:
     assert all("keys delete" in entry.details["command"] for entry in told)
 
 
+def test_a_setting_that_is_turned_off_is_told(house: House) -> None:
+    house.describe("  remediation: {default: propose}\n")
+    house.http.patch(f"/storage/v1/b/{house.bucket}", json={"versioning": {"enabled": False}}).raise_for_status()
+    house.tell(house.logged("storage.buckets.update"))
+    told = {entry.what.action: entry.details["command"] for entry in house.entries()}
+    assert told["bucket-not-versioned"] == f"gcloud storage buckets update gs://{house.bucket} --versioning"
+
+
+def test_agents_of_googles_services_are_left_alone(house: House) -> None:
+    agent = "serviceAccount:service-1@gcp-sa-x.iam.gserviceaccount.com"
+    house.describe(f"{APPLY}  forbidden: [{{name: none, members: ['{agent}']}}]\n")
+    house.grant(agent)
+    house.tell(house.logged())
+    assert "agent of Google's" in house.found()["forbidden-binding"]
+    assert agent in house.members()
+
+
 def test_the_schedule_looks_at_everything_and_knows_who_set_it(house: House) -> None:
     house.describe("  remediation: {default: propose}\n")
     house.grant(STRANGER)

@@ -55,6 +55,13 @@ class Identity(Protocol):
         Anonymous callers are taken as the machine's owner and may do all, as with every Google emulator.
         """
 
+    def bucket_changed(self, caller: str, bucket: str, method: str) -> None:
+        """Write the admin-activity audit entry of `storage.buckets.create` or `.update`, inside the transaction.
+
+        Args:
+            method: `create` or `update`.
+        """
+
     def bucket_policy_changed(
         self, caller: str, bucket: str, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> None:

@@ -105,6 +105,9 @@ class FakeIdentity:
     def is_allowed(self, caller: str, permission: str, bucket: str, object_name: str = "") -> bool:
         return (caller, permission) not in self.denied and (caller, f"{permission} {object_name}") not in self.denied
 
+    def bucket_changed(self, caller: str, bucket: str, method: str) -> None:
+        """Nobody listens to that here."""
+
     def bucket_policy_changed(
         self, caller: str, bucket: str, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> None:

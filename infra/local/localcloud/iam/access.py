@@ -59,25 +59,31 @@ class Access:
                 "PERMISSION_DENIED", f"Permission '{permission}' denied on resource '{resource}' for {caller}."
             )
 
+    def bucket_changed(self, caller: str, bucket: str, method: str) -> None:
+        """That a bucket was made or set otherwise is in the admin-activity log."""
+        self.record(self._bucket_change(caller, bucket, f"storage.buckets.{method}", f"storage.buckets.{method}"))
+
     def bucket_policy_changed(self, caller: str, bucket: str, before: Policy, after: Policy) -> None:
         """The change of a bucket's policy is in the admin-activity log."""
-        found = self._find_bucket_policy(bucket)
-        change = Change(
-            project=found[0] if found else "_",
-            service_name="storage.googleapis.com",
-            method_name="storage.setIamPermissions",
-            resource_name=f"projects/_/buckets/{bucket}",
-            resource_type="gcs_bucket",
-            resource_labels={"bucket_name": bucket, "location": "local"},
-            permission="storage.buckets.setIamPolicy",
-            principal=caller,
-            details=policy_delta(before, after),
-        )
-        self.record(change)
+        change = self._bucket_change(caller, bucket, "storage.setIamPermissions", "storage.buckets.setIamPolicy")
+        self.record(change.with_details(policy_delta(before, after)))
 
     def record(self, change: Change) -> None:
         """The change is in the admin-activity log."""
         self._write_audit(audit_entry(change))
+
+    def _bucket_change(self, caller: str, bucket: str, method: str, permission: str) -> Change:
+        found = self._find_bucket_policy(bucket)
+        return Change(
+            project=found[0] if found else "_",
+            service_name="storage.googleapis.com",
+            method_name=method,
+            resource_name=f"projects/_/buckets/{bucket}",
+            resource_type="gcs_bucket",
+            resource_labels={"bucket_name": bucket, "location": "local"},
+            permission=permission,
+            principal=caller,
+        )
 
     def _judge(self, caller: str, permission: str, project: str, name: str, policy: Policy) -> bool:
         if caller in (ANONYMOUS, UNKNOWN):

@@ -27,7 +27,10 @@ def create_bucket(service: Service, request: Request) -> Response:
         raise required("Required parameter: project")
     draft = request.resource()
     service.require(request, "storage.buckets.create", str(draft.get("name", "")))
-    return _show(request, service.buckets.create(project, draft, first_policy(project)))
+    with service.state.transaction():
+        made = service.buckets.create(project, draft, first_policy(project))
+        service.identity.bucket_changed(request.caller, made.name, "create")
+    return _show(request, made)
 
 
 def read_bucket(service: Service, request: Request) -> Response:
@@ -66,9 +69,10 @@ def update_bucket(service: Service, request: Request) -> Response:
 
 def _change(service: Service, request: Request, *, replace: bool) -> Response:
     bucket = service.bucket_for(request, "storage.buckets.update")
-    return _show(
-        request, service.buckets.change(bucket.name, request.resource(), conditions_of(request), replace=replace)
-    )
+    with service.state.transaction():
+        changed = service.buckets.change(bucket.name, request.resource(), conditions_of(request), replace=replace)
+        service.identity.bucket_changed(request.caller, bucket.name, "update")
+    return _show(request, changed)
 
 
 def delete_bucket(service: Service, request: Request) -> Response:
