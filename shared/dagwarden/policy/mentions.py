@@ -79,7 +79,7 @@ def _open(content: bytes) -> Iterator[tuple[str, bytes]]:
                 if member.filename.endswith(SUFFIXES) and member.file_size <= min(MAX_BYTES, left):
                     left -= member.file_size
                     yield member.filename, archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError):
         return
 
 
