@@ -33,6 +33,7 @@ class House:
         self.project = cloud.settings.project
         self.bucket = cloud.settings.inbox_bucket
         self.guard = IamGuard(cloud)
+        self.looks = 0
         self.http = httpx.Client(base_url=server.url, timeout=30.0)
 
     def describe(self, iam: str, name: str = "prod") -> None:
@@ -72,6 +73,19 @@ class House:
 
     def tell(self, entry: dict[str, Any]) -> None:
         self.guard.take(ATTRIBUTES, entry)
+
+    def look(self, environment: str) -> None:
+        """A message of the schedule comes."""
+        self.looks += 1
+        attributes = {
+            "id": f"m{self.looks}",
+            "source": f"//pubsub.googleapis.com/projects/{self.project}/topics/dagwarden-iam",
+            "type": "google.cloud.pubsub.topic.v1.messagePublished",
+            "time": "2026-11-22T16:00:00Z",
+        }
+        message = {"messageId": f"m{self.looks}", "publishTime": dt.datetime.now(dt.UTC).isoformat()}
+        asked = {"environment": environment} if environment else {}
+        self.guard.take(attributes, {"message": {**message, "attributes": asked}})
 
     def entries(self, kind: Kind = Kind.IAM_FOUND) -> list[AuditEntry]:
         return list(read_entries(self.cloud.audit_log, AuditQuery(kind=kind)))
@@ -210,6 +224,29 @@ def test_what_environments_share_changes_by_consent(house: House) -> None:
     assert house.found() == {"forbidden-binding": "not put right: another environment's policy finds it in order"}
 
 
+def test_a_policy_that_cannot_be_read_hides_nothing_and_consents_to_nothing(house: House) -> None:
+    house.describe(APPLY)
+    house.describe("  nonsense: true\n", "broken")
+    house.cloud.store.write("not_an_environment/x", b"", generation=0, content_type="text/plain")
+    house.grant(STRANGER)
+    with pytest.raises(InvalidInput, match="nonsense"):
+        house.tell(house.logged())
+    assert house.found() == {"consumer-member": "not put right: another environment's policy was not asked"}
+    assert STRANGER in house.members()
+
+
+def test_a_look_at_one_environment_changes_nothing_that_others_share(house: House) -> None:
+    house.describe(APPLY)
+    house.describe(APPLY, "other")
+    house.grant(STRANGER)
+    house.look("prod")
+    assert house.found()["consumer-member"] == "not put right: another environment's policy was not asked"
+    house.look("")
+    assert STRANGER not in house.members()
+    with pytest.raises(InvalidInput, match="no such environment"):
+        house.look("nowhere")
+
+
 def test_a_missing_delta_makes_the_guard_read_the_policy(house: House) -> None:
     house.describe(APPLY)
     house.grant(STRANGER)
@@ -260,14 +297,7 @@ def test_agents_of_googles_services_are_left_alone(house: House) -> None:
 def test_the_schedule_looks_at_everything_and_knows_who_set_it(house: House) -> None:
     house.describe("  remediation: {default: propose}\n")
     house.grant(STRANGER)
-    attributes = {
-        "id": "m1",
-        "source": f"//pubsub.googleapis.com/projects/{house.project}/topics/dagwarden-iam",
-        "type": "google.cloud.pubsub.topic.v1.messagePublished",
-        "time": "2026-11-22T16:00:00Z",
-    }
-    now = dt.datetime.now(dt.UTC).isoformat()
-    house.guard.take(attributes, {"message": {"messageId": "m1", "publishTime": now}})
+    house.look("")
     [checked] = house.entries(Kind.IAM_CHECKED)
     assert checked.details["rules"]["consumer-member"] == 1
     assert f"projects/{house.project}" in checked.details["looked_at"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dagwarden.audit.entries import iam_checked, iam_found
@@ -29,7 +29,7 @@ from dagwarden.iam.origins import add_origins, index_origins
 from dagwarden.iam.remedy import stands
 from dagwarden.iam.snapshot import ACCOUNT, BUCKET, Binding, Places, ResourcePolicy, Snapshot
 from dagwarden.iam.watch import Judged, Watch
-from dagwarden.names import EnvironmentName, environment_object, parse_environment, policy_object
+from dagwarden.names import EnvironmentName, environment_object, policy_object
 from dagwarden.policy.environment import load_environment
 from dagwarden.policy.load import load_policy
 
@@ -73,10 +73,10 @@ class IamGuard:
         ):
             return
         resource = told.resource
-        watches = [watch for watch in self._watches() if watch.concerns(resource, change.project)]
+        all_watches, fault = self._read_watches()
+        watches = [watch for watch in all_watches if watch.concerns(resource, change.project)]
         if not watches:
             _refuse_foreign(change, self._cloud.settings.project)
-            return
         live = self._read_live(change)
         seen = [(watch, read_roles(self._cloud.iam, self._see(watch, change, live))) for watch in watches]
         origins = index_origins([change.change])
@@ -84,14 +84,17 @@ class IamGuard:
             Judged(watch=watch, findings=add_origins(evaluate(watch.policy, snapshot), origins))
             for watch, snapshot in seen
         )
-        self._settle(judged, live, Deed(name=change.deed, at=change.call.time))
+        self._settle(judged, live, Deed(name=change.deed, at=change.call.time, is_partial=fault is not None))
+        _raise(fault)
 
     def _take_schedule(self, message: PubsubEvent) -> None:
         wanted = message.attributes.get(ENVIRONMENT, "")
-        watches = [watch for watch in self._watches() if wanted in ("", watch.environment)]
+        all_watches, fault = self._read_watches()
+        watches = [watch for watch in all_watches if wanted in ("", watch.environment)]
         if wanted and not watches:
-            raise InvalidInput("there is no such environment", operation="look at IAM", subject=wanted)
-        deed = Deed(name=message.message_id, at=message.published_at)
+            raise fault or InvalidInput("there is no such environment", operation="look at IAM", subject=wanted)
+        is_partial = fault is not None or len(watches) < len(all_watches)
+        deed = Deed(name=message.message_id, at=message.published_at, is_partial=is_partial)
         log = self._cloud.log(ACTIVITY_LOG)
         origins = read_origins(log, self._now() - REMEMBERED) if watches else {}
         snapshots = [read_whole(self._cloud.iam, watch.places, self._now()) for watch in watches]
@@ -103,10 +106,11 @@ class IamGuard:
             names = [policy.resource for policy in snapshot.policies]
             self._audit.write(_checked(each, deed, names))
         self._settle(judged, tuple(policy for snapshot in snapshots for policy in snapshot.policies), deed)
+        _raise(fault)
 
     def _settle(self, judged: tuple[Judged, ...], live: Sequence[ResourcePolicy], deed: Deed) -> None:
         """What was found is told; then what the policies want put right is put right."""
-        plans = [self._remover.plan(each, judged, live) for each in judged]
+        plans = [self._remover.plan(each, judged, live, deed) for each in judged]
         for each, plan in zip(judged, plans, strict=True):
             entries = [
                 iam_found(
@@ -147,11 +151,20 @@ class IamGuard:
         policy = ResourcePolicy(resource=told.resource, bindings=came)
         return Snapshot(places=watch.places, policies=(policy,), taken_at=now)
 
-    def _watches(self) -> Iterator[Watch]:
-        """Every environment that the store describes and has a policy of."""
+    def _read_watches(self) -> tuple[list[Watch], InvalidInput | None]:
+        """Every environment that the store describes and has a policy of; and what is wrong with one that has none.
+
+        One that cannot be read does not hide the others from the guard.
+        """
+        watches, fault = [], None
         for folder in self._cloud.store.list_folders():
-            if watch := read_watch(self._cloud, parse_environment(folder)):
-                yield watch
+            try:
+                watch = read_watch(self._cloud, EnvironmentName(folder))
+            except InvalidInput as error:
+                fault = error
+                continue
+            watches += [watch] if watch else []
+        return watches, fault
 
 
 def read_watch(cloud: Cloud, environment: EnvironmentName) -> Watch | None:
@@ -187,6 +200,12 @@ def _refuse_foreign(change: IamChange, project: str) -> None:
         raise InvalidInput(
             f"the log of {change.project} tells of it", operation="look into IAM", subject=change.change.resource
         )
+
+
+def _raise(fault: InvalidInput | None) -> None:
+    """What could be done is done; now what could not is on record."""
+    if fault is not None:
+        raise fault
 
 
 def _stands(found: IamFinding, live: Sequence[ResourcePolicy]) -> bool:

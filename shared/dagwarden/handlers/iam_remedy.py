@@ -31,6 +31,8 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """The same for every delivery."""
     at: dt.datetime
+    is_partial: bool = False
+    """Whether some environment's policy could not be, or was not, asked."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +59,11 @@ class Remover:
         self._cloud = cloud
         self._audit = audit
 
-    def plan(self, judged: Judged, all_judged: tuple[Judged, ...], live: Sequence[ResourcePolicy]) -> Plan:
+    def plan(self, judged: Judged, all_judged: tuple[Judged, ...], live: Sequence[ResourcePolicy], deed: Deed) -> Plan:
         """What to take out: what the policy wants, what stands, what every environment agrees to, within the limit."""
         policy = judged.watch.policy
         wanted = [fix for fix in pick_removals(policy, judged.findings) if stands(live, undone(fix))]
-        refusals = {fix: reason for fix in wanted if (reason := self._explain(fix, judged.watch, all_judged))}
+        refusals = {fix: reason for fix in wanted if (reason := self._explain(fix, judged.watch, all_judged, deed))}
         removals = tuple(fix for fix in wanted if fix not in refusals)
         most = policy.iam.remediation.max_removals
         if len(removals) > most:
@@ -91,7 +93,9 @@ class Remover:
             self._audit.write(entry)
             self._remove(fix, judged.watch)
 
-    def _explain(self, fix: RemoveMember, watch: Watch, judged: tuple[Judged, ...]) -> str:
+    def _explain(self, fix: RemoveMember, watch: Watch, judged: tuple[Judged, ...], deed: Deed) -> str:
+        if deed.is_partial and not watch.owns(fix.resource):
+            return "another environment's policy was not asked"
         if not is_agreed(fix, watch, judged):
             return "another environment's policy finds it in order"
         return explain_refusal(fix, watch.policy, self._read_around(fix, watch.places), self._own())
