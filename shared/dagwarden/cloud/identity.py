@@ -13,6 +13,7 @@ import msgspec
 
 from dagwarden import errors
 from dagwarden.cloud.failures import mapped
+from dagwarden.cloud.rest import Rest
 from dagwarden.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,12 +40,9 @@ class Signer:
 
     def __init__(self, session: AuthorizedSession, service_account: str, settings: Settings) -> None:
         self.service_account = service_account
-        self._session = session
-        universe = session.credentials.universe_domain
-        base = settings.iam_endpoint.rstrip("/") or IAM_CREDENTIALS.format(universe=universe)
+        self._rest = Rest(session, settings)
+        base = settings.iam_endpoint.rstrip("/") or IAM_CREDENTIALS.format(universe=self._rest.universe)
         self._url = f"{base}/v1/projects/-/serviceAccounts/{service_account}"
-        self._deadline_s = settings.retry_deadline_s
-        self._timeout_s = settings.request_timeout_s
 
     def sign(self, content: bytes) -> Signature:
         """Sign some bytes.
@@ -72,25 +70,7 @@ class Signer:
         return str(self._post("generateIdToken", {"audience": audience, "includeEmail": True})["token"])
 
     def _post(self, method: str, body: dict[str, str | bool]) -> dict[str, Any]:
-        deadline = time.monotonic() + self._deadline_s
-        for wait_s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, None):
-            try:
-                return self._post_once(method, body)
-            except errors.Unavailable:
-                if wait_s is None or time.monotonic() + wait_s > deadline:
-                    raise
-                time.sleep(wait_s)
-        raise AssertionError("the last wait is None, so the loop has raised or returned")
-
-    def _post_once(self, method: str, body: dict[str, str | bool]) -> dict[str, Any]:
-        from google.api_core.exceptions import from_http_response
-
-        with mapped(method, self.service_account):
-            response = self._session.post(f"{self._url}:{method}", json=body, timeout=self._timeout_s)
-            if response.status_code >= 400:
-                raise from_http_response(response)
-            answer: dict[str, Any] = response.json()
-            return answer
+        return self._rest.post(f"{self._url}:{method}", body, method, self.service_account)
 
 
 class Certificates:

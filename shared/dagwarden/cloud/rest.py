@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagwarden import errors
@@ -28,7 +29,7 @@ class Rest:
         """The answer to a GET."""
         return self._ask("GET", url, None, operation, subject)
 
-    def post(self, url: str, body: dict[str, Any], operation: str, subject: str) -> dict[str, Any]:
+    def post(self, url: str, body: Mapping[str, Any], operation: str, subject: str) -> dict[str, Any]:
         """The answer to a POST; `body` must be such that doing it twice is no worse than once.
 
         Raises:
@@ -37,7 +38,7 @@ class Rest:
         return self._ask("POST", url, body, operation, subject)
 
     def _ask(
-        self, method: str, url: str, body: dict[str, Any] | None, operation: str, subject: str
+        self, method: str, url: str, body: Mapping[str, Any] | None, operation: str, subject: str
     ) -> dict[str, Any]:  # fmt: skip
         deadline = time.monotonic() + self._deadline_s
         for wait_s in WAITS_S:
@@ -50,7 +51,7 @@ class Rest:
         raise AssertionError("the last wait is None, so the loop has raised or returned")
 
     def _ask_once(
-        self, method: str, url: str, body: dict[str, Any] | None, operation: str, subject: str
+        self, method: str, url: str, body: Mapping[str, Any] | None, operation: str, subject: str
     ) -> dict[str, Any]:  # fmt: skip
         from google.api_core.exceptions import from_http_response
 
