@@ -102,6 +102,7 @@ def judge(
             findings=tuple(findings),
             files=() if validated is None else validated.models,
             unread=_find_unread(changes, validated),
+            import_seconds={} if validated is None else validated.import_seconds,
             environment=environment,
             approvals=approvals,
             break_glass=manifest.break_glass,

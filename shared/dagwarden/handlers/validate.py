@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from dagwarden.errors import (
 from dagwarden.handlers.offer import Offer, read_offer
 from dagwarden.handlers.stages import Stages
 from dagwarden.ledger.read import Ledger
-from dagwarden.names import EnvironmentName, ReleasePath, parse_inbox_object
+from dagwarden.names import EnvironmentName, ReleaseNumber, ReleasePath, parse_inbox_object
 from dagwarden.push.manifest import Put
 from dagwarden.sync.replica import Replica
 from dagwarden.sync.trees import Tree
@@ -31,6 +31,7 @@ from dagwarden.validate.engine import Validator
 from dagwarden.validate.report import ValidateSettings
 from dagwarden.validate.request import ValidateAnswer, ValidateRequest, audience_of
 from dagwarden.validate.standing import Standing, Table, validate_next
+from dagwarden.validate.tree import TreeReport
 from dagwarden.wire import decode, encode
 
 STATUSES: tuple[tuple[type[DagwardenError], int], ...] = (
@@ -128,15 +129,8 @@ class ValidateService:
                 )  # fmt: skip
         finally:
             room.tidying = self._tidier.submit(room.replica.tidy)
-        files = {*report.imported, *pushed}
-        return ValidateAnswer(
-            base=request.base,
-            imported=report.imported,
-            findings=report.findings,
-            models=tuple(model for model in report.models if model.path in files),
-            is_whole=report.is_whole,
-            stages_ms=stages.to_ms(),
-        )
+        answer = make_answer(room.standing, report, pushed, request.base)
+        return msgspec.structs.replace(answer, stages_ms=stages.to_ms())
 
     def _room(self, environment: EnvironmentName) -> _Room:
         room = self._rooms.get(environment)
@@ -144,6 +138,21 @@ class ValidateService:
             room = _Room(replica=Replica(self._ledger, environment, self._folder / environment))
             self._rooms[environment] = room
         return room
+
+
+def make_answer(
+    standing: Standing, report: TreeReport, pushed: Collection[ReleasePath], base: ReleaseNumber
+) -> ValidateAnswer:
+    """What is told of a tree to whoever pushes these paths onto a release."""
+    files, reports = {*report.imported, *pushed}, standing.reports
+    return ValidateAnswer(
+        base=base,
+        imported=report.imported,
+        findings=report.findings,
+        models=tuple(model for model in report.models if model.path in files),
+        import_seconds={path: reports[path].seconds for path in report.imported if path in reports},
+        is_whole=report.is_whole,
+    )
 
 
 def _table(tree: Tree, offer: Offer) -> Table:

@@ -45,7 +45,7 @@ class PushFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the changed DAG files, and those they change, define; a file that could not be imported has none."""
     unread: tuple[ReleasePath, ...] = ()
     """Changed files that may define DAGs and whose DAGs nobody has read: they may be anything."""
-    import_seconds: dict[str, float] = msgspec.field(default_factory=dict)
+    import_seconds: dict[ReleasePath, float] = msgspec.field(default_factory=dict)
     """What the import of each DAG file took."""
     mentions: tuple[Mention, ...] = ()
     """What the text of the changed files names: functions use what no argument says."""

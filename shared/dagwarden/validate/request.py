@@ -37,6 +37,8 @@ class ValidateAnswer(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     models: tuple[FileModel, ...] = ()
     """Of the files that the push puts or affects, as far as is known."""
+    import_seconds: dict[ReleasePath, float] = {}  # msgspec copies mutable defaults
+    """What each import took."""
     is_whole: bool = False
     """Whether every DAG file of the tree is known, so that duplicates and missing targets were looked for in all."""
     stages_ms: dict[str, float] = {}  # msgspec copies mutable defaults

@@ -227,6 +227,23 @@ def test_a_dry_run_is_judged_and_not_released(repo: Repo, cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("inbox_gate")
+def test_git_is_told_that_a_push_is_held_and_an_emergency_goes_past(repo: Repo, cloud: Cloud, project: str) -> None:
+    account = f"gate-sa@{project}.iam.gserviceaccount.com"
+    more = f"approvals:\n  - {{name: two eyes, from: [lead@acme.example]}}\nbreak_glass:\n  principals: [{account}]\n"
+    policy = (POLICY.format(project=project) + more).encode()
+    cloud.store.write(policy_object(PROD), policy, generation=None, content_type="application/yaml")
+    repo.commit(dags__a="a = 1\n")
+    done = repo.try_git("push", "prod", "main")
+    assert done.returncode != 0
+    assert "held until it is approved (dagwarden approve" in done.stderr
+    assert state_of(cloud).number == 0
+    assert repo.try_git("push", "-o", "break-glas=x", "prod", "main").returncode != 0
+    done = repo.try_git("push", "-o", "break-glass=payroll stands still", "prod", "main")
+    assert done.returncode == 0, done.stderr
+    assert "emergency (payroll stands still): release 1" in done.stderr
+
+
+@pytest.mark.usefixtures("inbox_gate")
 def test_a_push_after_a_rollback_starts_from_what_is_live(repo: Repo, cloud: Cloud) -> None:
     first = repo.commit(dags__a="a = 1\n", dags__b="b = 1\n")
     repo.git("push", "prod", "main")

@@ -10,6 +10,7 @@ from tests.unit.policy.cases import NOW, make_facts, make_finding, make_policy
 
 from dagwarden.errors import InvalidInput
 from dagwarden.lint.finding import Severity
+from dagwarden.names import ReleasePath
 from dagwarden.policy.decide import decide
 from dagwarden.policy.verdict import Outcome, count_findings
 from dagwarden.policy.waivers import advise_waivers
@@ -176,5 +177,5 @@ def test_a_window_that_applies_to_emergencies_is_not_lifted() -> None:
 def test_imports_that_take_too_long_are_refused() -> None:
     policy = make_policy("limits:\n  max_import_s: 2\n")
     for took_s, outcome in ((2.0, Outcome.ALLOWED), (2.1, Outcome.DENIED)):
-        facts = msgspec.structs.replace(make_facts(now=NOW), import_seconds={"dags/team/a.py": took_s})
+        facts = msgspec.structs.replace(make_facts(now=NOW), import_seconds={ReleasePath("dags/team/a.py"): took_s})
         assert decide(policy, facts).outcome is outcome

@@ -53,13 +53,18 @@ def test_options_reach_the_remote_and_unknown_ones_are_said_to_be() -> None:
         "option dry-run true",
         "option cas refs/heads/main:" + "2" * 40,
         "option atomic true",
+        "option push-option break-glass=it burns = badly",
         "option push-option x",
         "option verbosity loud",
         "option",
     )
-    assert answers == ["ok"] * 5 + ["unsupported"] * 3
+    assert answers == ["ok"] * 6 + ["unsupported"] * 3
     assert remote.options == PushOptions(
-        verbosity=0, shows_progress=True, is_dry_run=True, expected={"refs/heads/main": "2" * 40}
+        verbosity=0,
+        shows_progress=True,
+        is_dry_run=True,
+        expected={"refs/heads/main": "2" * 40},
+        break_glass="it burns = badly",
     )
 
 
