@@ -52,6 +52,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     first_s: float
     quiet_s: float
     pushes: list[Push]
+    imported: list[Push]
+    """Those whose file was imported in the sandbox before the gate decided."""
     calls: list[Counter[CallKey]]
     """Of each push on its own."""
     deliveries_own: int
@@ -101,8 +103,13 @@ def _measure_series(stand: Stand, file_count: int, scale: Scale) -> Series:
         stand.await_release(number)
         stand.settle()
         calls.append(stand.counts() - before)
+    stand.choose_imports("required")
+    push_one()  # the validator restores the tree and reads what each file imports
+    imported = [push_one() for _ in range(scale.imported_pushes)]
+    stand.choose_imports("skipped")
     return Series(
         file_count=file_count,
+        imported=imported,
         first_s=first_s,
         quiet_s=quiet_s,
         pushes=pushes,
@@ -203,9 +210,21 @@ def _tell_series(series: Series) -> list[Row]:
             rows += [_tell_stage(f"{of}: gate, {name}", collect(gates, name)) for name in GATE_STAGES]
         if stage == "apply":
             rows += [_tell_stage(f"{of}: apply, {name}", collect(applies, name)) for name in APPLY_STAGES]
+    rows += _tell_imported(series)
     rows.append(make_row(VISIBLE, f"{of}: the first push, with all of them", series.first_s, "s"))
     rows.append(make_row(VISIBLE, f"{of}: until the mirror has looked at its own writes", series.quiet_s, "s"))
     return rows
+
+
+def _tell_imported(series: Series) -> list[Row]:
+    totals = [total_ms(push) for push in series.imported]
+    of, note = f"{series.file_count:,} files, imported first", f"{len(totals)} pushes"
+    asked = [push.verdict.stages_ms["validate"] for push in series.imported]
+    return [
+        make_row(VISIBLE, f"{of}: p50", percentile(totals, 50), "ms", aim=P50_AIM_MS, note=note),
+        make_row(VISIBLE, f"{of}: p99", percentile(totals, 99), "ms", aim=P99_AIM_MS),
+        _tell_stage(f"{of}: gate, validate", asked),
+    ]
 
 
 def _tell_stage(metric: str, times_ms: list[float]) -> Row:

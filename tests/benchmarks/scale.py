@@ -10,6 +10,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
     warm_ups: int
     pushes: int
+    imported_pushes: int
     counted_pushes: int
     git_pushes: int
     applies: int
@@ -26,6 +27,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 FULL = Scale(
     warm_ups=10,
     pushes=100,
+    imported_pushes=50,
     counted_pushes=9,
     git_pushes=20,
     applies=30,
@@ -38,6 +40,7 @@ FULL = Scale(
 QUICK = Scale(
     warm_ups=2,
     pushes=4,
+    imported_pushes=3,
     counted_pushes=3,
     git_pushes=2,
     applies=3,
