@@ -12,6 +12,7 @@ from dagwarden.lint.finding import sort_findings
 from dagwarden.lint.graph import ImportGraph, build_graph
 from dagwarden.lint.imports import FileImports, read_imports
 from dagwarden.names import Digest, ReleasePath
+from dagwarden.validate.allowed import owner_of
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.report import FileReport, ValidateSettings
 from dagwarden.validate.tree import (
@@ -79,9 +80,10 @@ def validate_next(
     )
     files = {**standing.reports, **report.files}
     after = {path: each for path, each in files.items() if path in standing.candidates}
-    told = {*pushed, *choose(standing.candidates, pushed, standing.graph, known)}
-    findings = [each for each in report.findings if each.path in told]
-    standing = msgspec.structs.replace(standing, reports=after, is_whole=len(after) == len(standing.candidates))
+    is_whole = len(after) == len(standing.candidates)
+    told = {*pushed, *choose(standing.candidates, pushed, standing.graph, after if is_whole else None)}
+    findings = [each for each in report.findings if each.path in told or owner_of(each.path) in told]
+    standing = msgspec.structs.replace(standing, reports=after, is_whole=is_whole)
     return standing, msgspec.structs.replace(report, findings=tuple(sort_findings(findings)))
 
 

@@ -70,6 +70,16 @@ def test_what_a_denied_push_did_is_nobody_elses_to_answer_for(desk: Desk) -> Non
     assert not {finding.path for finding in verdict.findings} - {B}
 
 
+def test_what_was_wrong_before_a_validator_started_is_nobody_elses_to_answer_for(desk: Desk) -> None:
+    desk.write_policy(IMPORTING.replace("required", "skipped").format(project=desk.cloud.settings.project))
+    desk.allow(desk.push({A: dag("a", "raise ValueError"), HELPER: "VALUE = 1\n"}, head="one"))
+    desk.write_policy(IMPORTING.format(project=desk.cloud.settings.project))
+    verdict = desk.deliver(desk.push({B: dag("b")}, base="one", head="two"))
+    assert verdict is not None
+    assert verdict.release == 2
+    assert not {finding.path for finding in verdict.findings} - {B}
+
+
 def test_a_deleted_module_is_missed_by_those_that_import_it(desk: Desk) -> None:
     uses = dag("a", "import importlib\nimportlib.import_module('shared' + '_code')")
     desk.allow(desk.push({A: uses, HELPER: "VALUE = 1\n"}, head="one"))
