@@ -391,30 +391,3 @@ def test_hundreds_of_paths_in_one_release(desk: Desk) -> None:
     left = {path: text for path, text in files.items() if path not in deletes}
     assert desk.tree() == left | {"dags/new.py": "a = 1\n"}
     desk.check()
-
-
-# ---- rules of the team's own -------------------------------------------------------------------------------------
-
-NO_SWAP = """\
-id: no-swap
-language: python
-severity: warning
-message: found
-note: Write the other.
-metadata: {code: ACME1, category: style, since: "1", literals: [[swap]], what: w, why: y, example: e, instead: i}
-rule: {pattern: "swap($A, $B)"}
-"""
-
-
-def test_the_team_s_own_rules_decide_and_a_broken_one_denies(desk: Desk) -> None:
-    own = "lint: {rules: rules}\nenforcement: {rules: {no-swap: enforce}}\n"
-    desk.write_policy(POLICY.format(project=desk.cloud.settings.project) + own)
-    name, swap = f"{PROD}/rules/no-swap.yml", "from x import swap\nswap(1, 2)\n"
-    store = desk.cloud.store
-    rule = store.write(name, NO_SWAP.encode(), generation=None, content_type="application/yaml")
-    assert desk.deny(desk.push({A: swap})) == {"no-swap"}
-    desk.allow(desk.push({A: "print(1)\n"}))
-    broken = NO_SWAP.replace("pattern", "patern").encode()
-    store.write(name, broken, generation=rule.generation, content_type="application/yaml")
-    assert "rules-unreadable" in desk.deny(desk.push({B: "print(2)\n"}))
-    desk.check()
