@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import io
+import lzma
 import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -32,6 +34,18 @@ SENSITIVE = (
 configurations`, Airflow's "Storing connections in environment variables", boto3's configuration guide."""
 
 _SENSITIVE = re.compile("|".join(rf"\b{each.replace('*', '[A-Za-z0-9_]+')}\b" for each in SENSITIVE))
+_NO_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    RuntimeError,
+)
+"""What a file that says it is a zip file, and is none or lies, makes zipfile raise."""
 _TOLD = frozenset({FactKind.CONNECTION, FactKind.IMPERSONATION, FactKind.DELEGATE})
 _DOMAIN = "gserviceaccount"
 _GETTERS = frozenset({"get_connection", "get_connection_from_secrets", "get_hook"})
@@ -79,7 +93,7 @@ def _open(content: bytes) -> Iterator[tuple[str, bytes]]:
                 if member.filename.endswith(SUFFIXES) and member.file_size <= min(MAX_BYTES, left):
                     left -= member.file_size
                     yield member.filename, archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError):
+    except _NO_ZIP:
         return
 
 

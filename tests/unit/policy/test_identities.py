@@ -28,6 +28,7 @@ from dagwarden.policy.verdict import Principal
 from dagwarden.push.manifest import PushManifest
 from dagwarden.validate.model import Cut, DagModel, FactKind, FileModel, IdentityFact, Known, TaskModel
 
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 SALES, FINANCE = "etl-sales@acme.iam.gserviceaccount.com", "etl-finance@acme.iam.gserviceaccount.com"
 WORKER = "composer@acme.iam.gserviceaccount.com"
@@ -303,6 +304,17 @@ def test_text_in_a_zip_file_is_read_and_a_broken_one_is_none() -> None:
     (mention,) = find_mentions("dags/sales/a.zip", held.getvalue())
     assert (mention.line, mention.fact.value) == (0, FINANCE)
     assert find_mentions("dags/sales/a.zip", held.getvalue()[:-9]) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6), st.sampled_from(METHODS))
+def test_a_zip_file_that_lies_is_read_without_fail(changes: list[tuple[int, int]], method: int) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", method) as archive:
+        archive.writestr("dag.py", f"who = '{FINANCE}'\n" * 20)
+    content = bytearray(held.getvalue())
+    for place, value in changes:
+        content[place % len(content)] = value
+    find_mentions("a.zip", bytes(content))
 
 
 @given(st.text(max_size=200))
