@@ -58,6 +58,8 @@ def approve(
         cloud, of = connection.cloud, connection.environment
         policy = digest(cloud.store.read(policy_object(of)))
         submit_approval(cloud, of, held.push_id, policy, utc_now())
+        if not as_json and policy != held.policy_digest:
+            print_line("the policy has changed since it was held: you approve under the one now in force", "yellow")
         if not as_json:
             print_line(f"approved {held.push_id[:12]} as {cloud.service_account}; waiting for the gate")
         held = await_final(cloud, of, held.push_id, timeout) or held
@@ -110,6 +112,7 @@ def _print_verdict(verdict: Verdict) -> None:
             ("policy", verdict.policy_digest),
             ("facts", verdict.facts_digest),
             ("emergency", verdict.break_glass),
+            ("approved by", ", ".join(verdict.approved_by)),
         )
     )
     print_line()

@@ -96,13 +96,15 @@ def check_file(file: Path) -> PolicyCheck:
     Raises:
         InvalidInput: the file cannot be read.
     """
+    from dagwarden.cloud.identity import utc_now
+
     content = _read(file)
     is_environment = b"kind: Environment" in content
     try:
         if is_environment:
             load_environment(content, file.name)
             return PolicyCheck(valid=True)
-        return PolicyCheck(valid=True, policy=summarise(load_policy(content, file.name)))
+        return PolicyCheck(valid=True, policy=summarise(load_policy(content, file.name), utc_now()))
     except InvalidInput as error:
         return PolicyCheck(valid=False, faults=tuple(error.message.splitlines()))
 

@@ -334,6 +334,7 @@ class Gate:
             head_commit=offer.manifest.head_commit,
             policy_digest=None if policy is None else policy.digest,
             facts_digest=judgement.facts_digest,
+            approved_by=judgement.approved_by,
             break_glass=offer.manifest.break_glass,
             head=head,
             dry_run=offer.manifest.dry_run,

@@ -40,6 +40,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What it changes there, denied or not; nothing when it cannot be read."""
     switched_off: int = 0
     """Findings that the policy drops: counted, not told."""
+    approved_by: tuple[str, ...] = ()
+    """Whose approvals counted."""
     facts_digest: Digest | None = None
     """Of what the policy was asked about; None where it was not asked."""
     target: LedgerState | None = None
@@ -115,6 +117,7 @@ def judge(
         outcome=decision.outcome,
         findings=decision.findings,
         switched_off=decision.switched_off,
+        approved_by=decision.approved_by,
         facts_digest=decision.facts_digest,
         changes=changes,
         target=target,

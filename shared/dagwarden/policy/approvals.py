@@ -63,6 +63,12 @@ def check_approvals(policy: Policy, facts: PushFacts, findings: Sequence[Finding
         yield find(page, said, clause=policy.clause("approvals", index))
 
 
+def list_approvers(policy: Policy, facts: PushFacts, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Whose approvals count for something that the push waits, or has waited, for."""
+    asked = (entry for entry in policy.approvals if _applies(entry, facts, findings))
+    return tuple(sorted({who for entry in asked for who in count_approvals(policy, entry, facts)[0]}))
+
+
 def _find_end(entry: Approvals, facts: PushFacts) -> dt.datetime:
     return (facts.offered_at or facts.now) + read_duration(entry.expires_after)
 

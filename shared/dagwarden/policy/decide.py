@@ -8,7 +8,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.names import Digest
-from dagwarden.policy.approvals import check_approvals
+from dagwarden.policy.approvals import check_approvals, list_approvers
 from dagwarden.policy.break_glass import check_break_glass
 from dagwarden.policy.conditions.check import check_conditions
 from dagwarden.policy.enforcement import lift, rate_finding, waive
@@ -40,6 +40,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Sorted; each with the severity the policy gives it."""
     switched_off: int = 0
     """Findings the policy drops: counted, not told."""
+    approved_by: tuple[str, ...] = ()
+    """Whose approvals counted."""
     facts_digest: Digest
     """Of all that it rests on, so that it can be shown later on what it rested."""
 
@@ -54,7 +56,7 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
     """
     found = [*facts.findings, *(finding for check in CHECKS for finding in check(policy, facts))]
     told = [rated for finding in found if (rated := _weigh(policy, finding, facts)) is not None]
-    missing = list(check_approvals(policy, facts, told))
+    missing, approvers = list(check_approvals(policy, facts, told)), list_approvers(policy, facts, told)
     told += [rated for finding in missing if (rated := _weigh(policy, finding, facts)) is not None]
     if facts.break_glass:
         told = [lift(policy, finding) for finding in told]
@@ -62,6 +64,7 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
         outcome=_find_outcome(told),
         findings=tuple(sort_findings(told)),
         switched_off=len(found) + len(missing) - len(told),
+        approved_by=approvers,
         facts_digest=digest_facts(facts),
     )
 

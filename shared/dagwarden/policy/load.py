@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 from collections.abc import Callable, Collection, Iterator
 
@@ -17,6 +18,7 @@ from dagwarden.policy.model import Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
 from dagwarden.policy.teams import advise_teams, check_teams
+from dagwarden.policy.waivers import advise_waivers
 from dagwarden.policy.windows import explain_window
 from dagwarden.wire import digest
 from dagwarden.yaml_nodes import Fault
@@ -198,12 +200,16 @@ class PolicySummary(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[str, ...]
 
 
-def summarise(policy: Policy) -> PolicySummary:
-    """The policy in a few words."""
+def summarise(policy: Policy, now: dt.datetime) -> PolicySummary:
+    """The policy in a few words.
+
+    Args:
+        now: by which waivers have run out, or soon will.
+    """
     return PolicySummary(
         digest=policy.digest,
         pushers=len(policy.pushers),
         levels={"default": policy.enforcement.default, **policy.enforcement.rules},
         raw_drops=policy.raw_drops.allowed,
-        advice=tuple(advise(policy)),
+        advice=(*advise(policy), *advise_waivers(policy, now)),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from dagwarden.documents import json_schema
+from dagwarden.policy.cases import CasesFile
 from dagwarden.policy.environment import EnvironmentFile
 from dagwarden.policy.model import PolicyFile
 from dagwarden.policy.rules import index_rules
@@ -15,6 +16,7 @@ from dagwarden.policy.rules import index_rules
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     "policy.schema.json": PolicyFile,
     "environment.schema.json": EnvironmentFile,
+    "policy-cases.schema.json": CasesFile,
 }
 """File name under docs/ -> what it is the schema of."""
 
@@ -24,7 +26,11 @@ def render_schema(name: str) -> str:
     kind = SCHEMAS[name]
     schema: dict[str, Any] = json_schema(kind, title=f"Dagwarden {name.partition('.')[0]}")
     if kind is PolicyFile:
-        enforcement = schema["$defs"]["Enforcement"]["properties"]
-        enforcement["rules"]["propertyNames"] = {"enum": sorted(index_rules())}
-        enforcement["unsuppressable"]["items"] = {"enum": sorted(index_rules())}
+        sections, rules = schema["$defs"], {"$ref": "#/$defs/Rule"}
+        sections["Rule"] = {"enum": sorted(index_rules())}
+        for section in ("Enforcement", "Override"):
+            sections[section]["properties"]["rules"]["propertyNames"] = rules
+        sections["Enforcement"]["properties"]["unsuppressable"]["items"] = rules
+        sections["Approvals"]["properties"]["rules"]["items"] = rules
+        sections["Waiver"]["properties"]["rule"] |= rules
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

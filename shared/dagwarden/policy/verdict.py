@@ -50,6 +50,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """sha256 of the facts that it rests on; None when no policy was asked."""
     break_glass: str = ""
     """The reason of an emergency; empty: it is none."""
+    approved_by: tuple[str, ...] = ()
+    """Whose approvals counted."""
     head: ReleaseNumber = ReleaseNumber(0)
     """The head release the decision was made on."""
     release: ReleaseNumber | None = None

@@ -75,6 +75,8 @@ def test_an_approved_push_becomes_a_release_once(desk: Desk, lead: Cloud, policy
         assert again is not None
         assert again.release == 1
     desk.check()
+    account = lead.service_account
+    assert desk.verdicts()[verdict.push_id].approved_by == (account,)
     assert {entry.outcome for entry in desk.audit(Kind.PUSH_VERDICT, verdict.push_id)} == {"held", "allowed"}
 
 

@@ -136,6 +136,16 @@ EVERY: dict[Kind, Callable[[], AuditEntry]] = {
     Kind.RELEASE_SYNCED: lambda: entries.release_synced(make_receipt()),
     Kind.DRIFT_DETECTED: lambda: entries.drift_detected(found="f00d", expected="nothing", **DRIFT),
     Kind.DRIFT_HEALED: lambda: entries.drift_healed(reason="policy says so", **DRIFT),
+    Kind.POLICY_APPLIED: lambda: entries.policy_applied(
+        environment=PROD,
+        resource="gs://store/prod/policy.yaml",
+        who=ANNA.name,
+        digest=DIGEST,
+        before=None,
+        generation=0,
+        message="ticket 7",
+        at=AT,
+    ),
     Kind.EVENT_REFUSED: lambda: entries.event_refused(
         InvalidInput("no JSON"), function="gate", attributes={"id": "1", "type": "t", "source": "s"}, at=AT
     ),

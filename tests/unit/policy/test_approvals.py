@@ -44,6 +44,14 @@ def test_a_push_is_held_until_enough_have_approved_it() -> None:
     assert decide_with(by("bob@acme.example"), by("cat@acme.example")) == (Outcome.ALLOWED, "")
 
 
+def test_a_decision_names_those_whose_approvals_counted() -> None:
+    given = (by("eve@evil.example"), by("bob@acme.example"))
+    assert decide(POLICY, msgspec.structs.replace(make_facts(paths=FINANCE), approvals=given)).approved_by == (
+        "bob@acme.example",
+    )
+    assert decide(POLICY, msgspec.structs.replace(make_facts(), approvals=given)).approved_by == ()
+
+
 def test_other_paths_wait_for_nobody() -> None:
     assert decide_with(facts=make_facts())[0] is Outcome.ALLOWED
 

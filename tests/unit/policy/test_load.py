@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def test_what_is_hardly_meant_is_advised_against() -> None:
 
 def test_the_local_defaults_load_without_advice() -> None:
     policy = load_policy((DEFAULTS / "policy.yaml").read_bytes())
-    assert summarise(policy).advice == ()
+    assert summarise(policy, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).advice == ()
     environment = load_environment((DEFAULTS / "environment.yaml").read_bytes())
     assert (environment.name, environment.python, environment.airflow) == ("local", (3, 11), (3, 3))
 

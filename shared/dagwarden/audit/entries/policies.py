@@ -33,7 +33,7 @@ def policy_applied(
         who=Principal(name=who),
         what=What(action="apply policy", resource=shorten(resource)),
         when=When(occurred_at=at),
-        where=Where(),
+        where=Where(source="dagwarden policy"),
         outcome=AuditOutcome.BEGUN,
         why=explain(message or "no reason was given", policy_digest=digest),
         environment=environment,

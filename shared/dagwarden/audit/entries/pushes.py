@@ -66,6 +66,7 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
             "waived": sum(bool(finding.waived) for finding in verdict.findings),
             "dry_run": verdict.dry_run,
             **({"break_glass": shorten(verdict.break_glass)} if verdict.break_glass else {}),
+            **({"approved_by": verdict.approved_by} if verdict.approved_by else {}),
             **({"facts_digest": verdict.facts_digest} if verdict.facts_digest else {}),
         },
         insert_id=make_insert_id(
