@@ -13,8 +13,9 @@ import pytest
 from dagwarden.audit.entry import AuditEntry, Kind
 from dagwarden.audit.query import AuditQuery, read_entries
 from dagwarden.cloud.clients import Cloud
-from dagwarden.errors import AccessDenied, InvalidInput
+from dagwarden.errors import AccessDenied, Contended, InvalidInput
 from dagwarden.handlers.iam_guard import IamGuard
+from dagwarden.handlers.iam_remedy import ATTEMPTS
 from dagwarden.names import EnvironmentName, environment_object, policy_object
 from localcloud.testing import RunningCloud
 
@@ -163,9 +164,26 @@ def test_the_same_event_twice_tells_and_mends_once(house: House) -> None:
 def test_a_policy_that_changes_meanwhile_is_read_again(house: House, cloud_server: RunningCloud) -> None:
     house.describe(APPLY)
     house.grant(STRANGER)
-    cloud_server.admin.plan("storage", "fail", method="buckets.setIamPolicy", status=412, times=1)
+    fault = cloud_server.admin.plan("storage", "fail", method="buckets.setIamPolicy", status=412, times=1)
     house.tell(house.logged())
+    assert cloud_server.admin.struck(fault) == 1
     assert STRANGER not in house.members()
+
+
+def test_a_policy_that_changes_again_and_again_is_left_to_the_next_delivery(
+    house: House, cloud_server: RunningCloud
+) -> None:
+    house.describe(APPLY)
+    house.grant(STRANGER)
+    entry = house.logged()
+    fault = cloud_server.admin.plan("storage", "fail", method="buckets.setIamPolicy", status=412, times=100)
+    with pytest.raises(Contended):
+        house.tell(entry)
+    assert cloud_server.admin.struck(fault) == ATTEMPTS
+    cloud_server.admin.forget_faults()
+    house.tell(entry)
+    assert STRANGER not in house.members()
+    assert len(house.entries(Kind.IAM_REMEDIATED)) == 1
 
 
 def test_what_no_longer_stands_is_told_and_not_touched(house: House) -> None:
