@@ -12,6 +12,7 @@ import msgspec
 from dagwarden.lint import file_rules
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
+from dagwarden.validate.rules.told import NEVER_ALLOWED, TOLD_BY_IMPORTS
 
 NEED_TREE = frozenset({"import-of-missing-module", "import-of-missing-name"})
 """Rules that one file alone does not decide: those who decide them tell whether a comment that allows one is met."""
@@ -74,11 +75,11 @@ def read_suppressions(text: str) -> Iterator[Suppression]:
         line = token.start[0]
         stands_alone = lines[line - 1].lstrip().startswith("#")
         rules = tuple(word for word in re.split(r"[,\s]+", match["rules"]) if word)
-        target = _next_code(lines, line) if stands_alone else line
+        target = next_code(lines, line) if stands_alone else line
         yield Suppression(rules, (match["reason"] or "").strip(), line, target)
 
 
-def _next_code(lines: list[str], line: int) -> int:
+def next_code(lines: list[str], line: int) -> int:
     """The first line after `line` that is neither blank nor a comment; comments may be stacked."""
     for number, content in enumerate(lines[line:], line + 1):
         if content.strip() and not content.lstrip().startswith("#"):
@@ -86,13 +87,14 @@ def _next_code(lines: list[str], line: int) -> int:
     return line
 
 
-def _is_met(finding: Finding, suppression: Suppression) -> bool:
+def is_met(finding: Finding, suppression: Suppression) -> bool:
+    """Whether a comment speaks of a finding."""
     return finding.rule in suppression.rules and finding.line <= suppression.target <= finding.end_line
 
 
 def _suppress(finding: Finding, suppressions: list[Suppression]) -> Finding:
     for suppression in suppressions:
-        if suppression.reason and _is_met(finding, suppression):
+        if suppression.reason and is_met(finding, suppression):
             return allow(finding, suppression.reason)
     return finding
 
@@ -104,9 +106,14 @@ def _judge(path: str, suppression: Suppression, findings: list[Finding], known: 
         said = f"`allow {', '.join(suppression.rules)}` gives no reason"
         yield find(file_rules.SUPPRESSION_WITHOUT_REASON, said, path=path, line=suppression.line)
     for rule in suppression.rules:
-        if rule not in known:
+        if rule in NEVER_ALLOWED:
+            said = f"`{rule}` is nothing that a comment can allow"
+            yield find(file_rules.UNUSED_SUPPRESSION, said, path=path, line=suppression.line)
+        elif rule not in known and rule not in TOLD_BY_IMPORTS:
             yield find(file_rules.UNUSED_SUPPRESSION, f"`{rule}` is no rule", path=path, line=suppression.line)
-        elif rule not in NEED_TREE and not any(
-            finding.rule == rule and _is_met(finding, suppression) for finding in findings
+        elif (
+            rule not in NEED_TREE
+            and rule not in TOLD_BY_IMPORTS
+            and not any(finding.rule == rule and is_met(finding, suppression) for finding in findings)
         ):
             yield tell_unused(path, suppression, rule)

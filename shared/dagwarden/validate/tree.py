@@ -25,6 +25,7 @@ from dagwarden.lint.airflow_ignore import NAME, IgnoreFiles, Syntax, might_hold_
 from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph, affected, build_graph
 from dagwarden.names import ReleasePath
+from dagwarden.validate.allowed import allow_in_code
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.model import FileModel
 from dagwarden.validate.report import FileReport, ValidateSettings
@@ -41,7 +42,8 @@ class TreeReport(msgspec.Struct, frozen=True, kw_only=True):
     imported: tuple[ReleasePath, ...]
     """What was imported now, sorted."""
     findings: tuple[Finding, ...]
-    """Of the imported files, of modules of the tree that they ran, and between DAGs; sorted, each once."""
+    """Of the imported files, of modules of the tree that they ran, and between DAGs; sorted, each once. Where a comment
+    allows one, the note that says so stands in its place."""
     is_whole: bool
     """Whether every DAG file of the tree is known, so that what no file defines can be said to be missing."""
 
@@ -86,7 +88,8 @@ def validate_tree(
     models = [report.model for report in files.values() if report.model is not None]
     between = check_environment(models, None if changed is None else {*changed, *chosen}, is_whole=is_whole)
     found = dict.fromkeys([*(finding for report in reports.values() for finding in report.findings), *between])
-    return TreeReport(files=files, imported=tuple(chosen), findings=tuple(sort_findings([*found])), is_whole=is_whole)
+    findings = sort_findings(allow_in_code(root, found))
+    return TreeReport(files=files, imported=tuple(chosen), findings=tuple(findings), is_whole=is_whole)
 
 
 def choose(

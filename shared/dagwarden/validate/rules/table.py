@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
@@ -79,20 +80,33 @@ def check_file(file: FileModel, *, opted_in: Collection[str] = ()) -> list[Findi
 
 
 def drop_told(found: Iterable[Finding], by_lint: Iterable[Finding]) -> list[Finding]:
-    """Findings of an import without those that lint has told of the same file already, with their line."""
-    by_lint = [*by_lint]
+    """Findings of an import without those that lint has told of the same file already, with their line.
+
+    What lint found and a comment allows counts as told as long as the import finds no more of it than that.
+    """
+    found, by_lint = [*found], [*by_lint]
     broken = {finding.path for finding in by_lint if finding.rule == SYNTAX_ERROR}
     told = {(finding.rule, finding.path) for finding in by_lint}
+    seen = Counter(map(_name, found))
+    allowed = Counter(_name(finding) for finding in by_lint if finding.allows is not None)
+    told |= {name for name, count in allowed.items() if seen[name] <= count}
     return [
         finding
         for finding in found
         if not (finding.rule == "import-error" and finding.path in broken)
-        and (
-            finding.rule not in SHARED_RULES
-            or (finding.rule, finding.path) not in told
-            or (finding.rule == DUPLICATE_DAG_ID.rule and finding.severity is Severity.ERROR)
-        )
+        and (_name(finding)[0] not in SHARED_RULES or _name(finding) not in told or _is_clash(finding))
     ]
+
+
+def _name(finding: Finding) -> tuple[str, str]:
+    """The rule of a finding, allowed or not, and its file."""
+    return (finding.allows or finding).rule, finding.path
+
+
+def _is_clash(finding: Finding) -> bool:
+    """Whether Airflow would not load one of two files."""
+    finding = finding.allows or finding
+    return finding.rule == DUPLICATE_DAG_ID.rule and finding.severity is Severity.ERROR
 
 
 def _check_whole(file: FileModel) -> Iterator[Finding]:
