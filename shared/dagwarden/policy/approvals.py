@@ -31,8 +31,9 @@ _EMAIL = re.compile(r"[^\s<>]+@[^\s<>]+")
 class Approvals(Section, frozen=True, kw_only=True):
     """Pushes that wait until some have approved them; whoever pushed, or wrote a commit of it, is never among them.
 
-    It applies to a push that changes a path of `paths`; where `tags` or `rules` are listed, only if a DAG there has one
-    of the tags (or cannot be read), or there is a finding of one of the rules there.
+    It applies to a push that changes a path of `paths`. Where `tags` or `rules` are listed, it applies instead if a DAG
+    there that the push changes, be it by what it imports, has one of the tags (or cannot be read), or if there is a
+    finding of one of the rules there.
     """
 
     name: Name
@@ -118,20 +119,24 @@ def _say_missing(entry: Approvals, good: Sequence[str], poor: Sequence[str]) -> 
 def _applies(entry: Approvals, facts: PushFacts, findings: Sequence[Finding]) -> bool:
     if moment_of(facts) not in entry.applies_to:
         return False
-    if not any(match_path(change.path, entry.paths) for change in facts.changes):
-        return False
-    if not entry.tags and not entry.rules:
-        return True
-    return _has_tag(entry, facts) or _has_finding(entry, findings)
+    if entry.tags or entry.rules:
+        return _has_tag(entry, facts) or _has_finding(entry, findings)
+    return any(match_path(change.path, entry.paths) for change in facts.changes)
 
 
 def _has_tag(entry: Approvals, facts: PushFacts) -> bool:
-    """Whether a DAG has a tag that asks for it. A file whose DAGs nobody could read may have any."""
+    """Whether a DAG that the push changes, be it by what it imports, has a tag that asks for it.
+
+    A file whose DAGs nobody could read, or read all of, may have any; and so may what imports a file that nobody read.
+    """
     if not entry.tags:
         return False
-    if any(match_path(path, entry.paths) for path in facts.unread):
+    if facts.unread:
         return True
-    dags = (dag for file in facts.files if match_path(file.path, entry.paths) for dag in file.dags)
+    files = [file for file in facts.files if match_path(file.path, entry.paths)]
+    if any(file.cuts for file in files):
+        return True
+    dags = (dag for file in files for dag in file.dags)
     return any("tags" in dag.unreadable or any(match_name(tag, entry.tags) for tag in dag.tags) for dag in dags)
 
 

@@ -14,7 +14,7 @@ MAX_TOLD = 200
 """Of errors."""
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
-_GREEN, _RED = "32", "31"
+_OUTCOMES = {Outcome.ALLOWED: "32", Outcome.DENIED: "31", Outcome.HELD: "33"}
 
 
 def verdict_lines(verdict: Verdict, *, is_coloured: bool) -> Iterator[str]:
@@ -26,7 +26,7 @@ def verdict_lines(verdict: Verdict, *, is_coloured: bool) -> Iterator[str]:
         yield f"not told here: {count_findings(left)}; `dagwarden lint` and `dagwarden validate` show them"
     if verdict.switched_off:
         yield f"not told: {count(verdict.switched_off, 'finding')} of rules that the policy switches off"
-    yield _paint(say_outcome(verdict), _RED if verdict.outcome is Outcome.DENIED else _GREEN, is_coloured)
+    yield _paint(say_outcome(verdict), _OUTCOMES[verdict.outcome], is_coloured)
     if verdict.release is not None:
         yield f"see it arrive: dagwarden wait {verdict.release} -e {verdict.environment}"
 

@@ -13,7 +13,7 @@ from dagwarden.lint.finding import Severity
 from dagwarden.policy.decide import decide
 from dagwarden.policy.facts import Approval, PushFacts
 from dagwarden.policy.verdict import Outcome, Principal
-from dagwarden.validate.model import DagModel, FileModel
+from dagwarden.validate.model import Cut, DagModel, FileModel
 
 TWO = """approvals:
   - name: finance
@@ -117,6 +117,20 @@ TAGGED = make_policy('approvals:\n  - name: pii\n    tags: [pii, "gdpr-*"]\n    
 def test_tags_of_dags_ask_for_approval(dag: DagModel, outcome: Outcome) -> None:
     facts = msgspec.structs.replace(make_facts(), files=(FileModel(path="dags/team/a.py", dags=(dag,)),))
     assert decide(TAGGED, facts).outcome is outcome
+
+
+def test_a_dag_that_changes_by_what_it_imports_asks_as_well() -> None:
+    policy = make_policy('approvals:\n  - {name: pii, paths: ["dags/crm/**"], tags: [pii], from: [dpo@acme.example]}\n')
+    imported = make_facts(paths=["dags/shared/helper.py"])
+    for path, outcome in (("dags/crm/a.py", Outcome.HELD), ("dags/other/a.py", Outcome.ALLOWED)):
+        dag = DagModel(dag_id="a", tags=("pii",))
+        facts = msgspec.structs.replace(imported, files=(FileModel(path=path, dags=(dag,)),))
+        assert decide(policy, facts).outcome is outcome
+
+
+def test_a_model_that_is_cut_may_have_any_tag() -> None:
+    cut = FileModel(path="dags/team/a.py", cuts=(Cut(what="tags", kept=256, of=300),))
+    assert decide(TAGGED, msgspec.structs.replace(make_facts(), files=(cut,))).outcome is Outcome.HELD
 
 
 def test_a_file_whose_dags_nobody_read_may_have_any_tag() -> None:
