@@ -16,9 +16,10 @@ from dagwarden.cloud.clients import Cloud
 from dagwarden.ledger.read import Ledger
 from dagwarden.names import EnvironmentName, policy_object, verdict_object
 from dagwarden.policy.verdict import Outcome, Verdict
+from dagwarden.push.approve import submit_approval
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import PushManifest, Put
-from dagwarden.push.submit import Packed, attest, make_packed, submit
+from dagwarden.push.submit import Packed, attest, find_held, find_verdict, make_packed, submit
 from dagwarden.wire import decode, digest
 from localcloud.testing import RunningCloud
 
@@ -56,9 +57,9 @@ def pushed(cloud: Cloud) -> Packed:
     return packed
 
 
-def post_of(cloud: Cloud, packed: Packed, **changes: str) -> Post:
-    """The finalize event of a push, as Eventarc posts it."""
-    [info] = cloud.inbox.list(f"{PROD}/pushes/{packed.push_id}")
+def post_of(cloud: Cloud, packed: Packed, *, of: str = "pushes", **changes: str) -> Post:
+    """The finalize event of a push, or of its one approval, as Eventarc posts it."""
+    [info] = cloud.inbox.list(f"{PROD}/{of}/{packed.push_id}")
     data = {
         "bucket": info.bucket,
         "name": info.name,
@@ -83,6 +84,19 @@ def test_a_push_delivered_three_times_is_released_once(cloud: Cloud, boot: Boot,
     assert Ledger(cloud).find_head_number(PROD) == 1
     assert sorted(kinds(cloud)) == [Kind.PUSH_RECEIVED, Kind.PUSH_VERDICT, Kind.RELEASE_COMMITTED]
     assert not any(name.startswith("google.cloud.pubsub") for name in answer["imported"])
+
+
+def test_an_approval_by_its_own_pusher_holds_it_still(cloud: Cloud, boot: Boot, pushed: Packed) -> None:
+    policy = POLICY.format(project=cloud.settings.project) + "approvals:\n  - {name: a, from: [x@acme.example]}\n"
+    cloud.store.write(policy_object(PROD), policy.encode(), generation=None, content_type="application/yaml")
+    submit_approval(cloud, PROD, pushed.push_id, digest(policy.encode()), dt.datetime.now(dt.UTC))
+    answer = boot("gate", post_of(cloud, pushed), post_of(cloud, pushed, of="approvals"))
+    assert answer["statuses"] == [200, 200]
+    held = find_held(cloud, PROD, pushed.push_id)
+    assert held is not None
+    assert held.outcome is Outcome.HELD
+    assert Ledger(cloud).find_head_number(PROD) == 0
+    assert find_verdict(cloud, PROD, pushed.push_id) is None
 
 
 def test_no_client_is_imported_before_the_first_event(boot: Boot) -> None:
