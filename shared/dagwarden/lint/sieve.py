@@ -17,6 +17,11 @@ from dagwarden.lint.catalogue import PatternRule
 _MEMORY_BYTES = 16 << 20
 """What RE2 may remember of one set of patterns; what does not fit is worked out again."""
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_ASCII_TWINS = {"\u017f": "s", "\u212a": "k", "\u0130": "i", "\u0131": "i"}
+"""Letters that Python takes for these where case does not matter."""
+_NO_LETTER = "\x7f"
+
 
 class Sieve:
     """Rules, and what each needs to find in a text before it can match."""
@@ -38,8 +43,7 @@ class Sieve:
     def sift_by_form(self, text: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
         """Those of the rules whose `needs` and `repeats` the text may satisfy; it renames nothing that it imports."""
         lines = f"\n{text}"
-        # RE2 and Python mean the same by a letter in ASCII alone; Python's own search can take minutes.
-        found = _search(self._forms, lines) if text.isascii() else frozenset(self._places.values())
+        found = _search(self._forms, lines if text.isascii() else _NOT_ASCII.sub(_fold, lines))
 
         def satisfies(needs: re.Pattern[str]) -> bool:
             place = self._places.get(needs.pattern)
@@ -76,6 +80,21 @@ def _make_set(patterns: Iterable[str]) -> tuple[re2.Set, dict[str, int]]:
 def _repeats(form: re.Pattern[str], text: str) -> bool:
     groups = form.findall(text)
     return len(set(groups)) < len(groups)
+
+
+def _fold(character: re.Match[str]) -> str:
+    """What stands for a character beyond ASCII: RE2 takes it for a letter, a digit, a blank or none of these, as Python
+    takes the character itself. Python's own search would need no such thing, but can take minutes."""
+    return _fold_one(character[0])
+
+
+@functools.lru_cache(maxsize=4096)
+def _fold_one(character: str) -> str:
+    if character.isspace():
+        return " "
+    if character.isdecimal():
+        return "0"
+    return _ASCII_TWINS.get(character, "_" if character.isalnum() else _NO_LETTER)
 
 
 def _search(patterns: re2.Set, text: str) -> frozenset[int]:
