@@ -8,8 +8,9 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 import msgspec
@@ -39,6 +40,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     originals: Originals
     snapshot: Snapshot
     costs: Mapping[str, float]
+    engines: Mapping[str, object]
+    """What `airflow.settings` has of databases, and lacks in the warm parent."""
+    validator: Mapping[str, ModuleType]
+    """The validator's own modules by name: held on to, since to end a module costs as much as a small import."""
 
 
 def run(task: Task, pipe: int, nonce: bytes) -> NoReturn:
@@ -78,7 +83,7 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
     count_threads = _thread._count  # noqa: SLF001 (what threading counts can be patched)
     _prepare(task)
     watch = _start_watch(task, say)
-    _forget_validator()
+    _forget_validator(task.validator)
     found = define(task.root, task.path, task.originals)
     watch.is_on = False
     if count_threads():
@@ -97,6 +102,7 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
 def _prepare(task: Task) -> None:
     os.chdir(task.root)
     settings: Any = sys.modules["airflow.settings"]
+    vars(settings).update(task.engines)
     settings.DAGS_FOLDER = os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
     settings.PLUGINS_FOLDER = os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(task.root / "plugins")
     tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
@@ -116,7 +122,7 @@ def _start_watch(task: Task, say: Say) -> Watch:
     return watch
 
 
-def _forget_validator() -> None:
+def _forget_validator(names: Iterable[str]) -> None:
     """The tree's code that imports the validator gets another copy of it, or none."""
-    for name in [name for name in sys.modules if name == "dagwarden" or name.startswith("dagwarden.")]:
+    for name in names:
         del sys.modules[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
@@ -9,9 +10,10 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from dagwarden.validate.extract.peek import namespace
+from dagwarden.validate.words import Words, find_pointer, find_version
 
 GUARDED = ("airflow.sdk.definitions", "airflow.sdk.bases", "airflow.models", "dagwarden.validate")
-"""Packages whose functions and classes must always be what they were. Looking costs a page of memory each."""
+"""Packages whose functions and classes must always be what they were."""
 GUARDED_IF_USED = ("airflow.providers",)
 """Packages whose classes must be, where a task is one of them."""
 BUILTINS = ("isinstance", "issubclass", "getattr", "type", "id", "dict", "str", "object", "super", "property")
@@ -33,6 +35,35 @@ class Original:
         """Whether the name still means the same object, running the same code."""
         return self.holder.get(self.name) is self.value and _code(self.value) is self.code
 
+    def find_places(self) -> Iterator[int | None]:
+        """The words of memory of which one is another if this is changed; None where that cannot be told by words."""
+        yield find_version(_behind(self.holder))
+        if self.code is not None:
+            function = self.value
+            if type(function) is not FunctionType:
+                function = function.__func__
+                yield find_pointer(self.value, function)
+            yield find_pointer(function, self.code)
+
+
+class Originals:
+    """Functions and classes that are looked at together: only those whose words of memory changed."""
+
+    def __init__(self, all_of_them: Iterable[Original]) -> None:
+        self._by_place: dict[int | None, list[Original]] = {}
+        for original in all_of_them:
+            for place in original.find_places():
+                self._by_place.setdefault(place, []).append(original)
+        self._always = self._by_place.pop(None, [])
+        self._words = Words(place for place in self._by_place if place is not None)
+
+    def find_changed(self) -> Iterator[str]:
+        """The dotted names of those that are no longer what they were."""
+        suspects = [*self._always, *(each for place in self._words.find_changed() for each in self._by_place[place])]
+        for original in dict.fromkeys(suspects):
+            if not original.is_unchanged():
+                yield f"{original.where}.{original.name}"
+
 
 class Snapshot:
     """What was imported when this was made, as it was then."""
@@ -40,13 +71,16 @@ class Snapshot:
     def __init__(self) -> None:
         seen: set[int] = set()
         known = vars(sys.modules["builtins"])
-        self.always = [Original("builtins", known, name, known[name]) for name in BUILTINS]
-        self.if_used: dict[int, list[Original]] = {}
+        always = [Original("builtins", known, name, known[name]) for name in BUILTINS]
+        self._if_used: dict[int, Originals] = {}
         for name, module in list(sys.modules.items()):
             if type(module) is ModuleType and _lies_in(name, GUARDED):
-                self.always += _of_module(name, module, seen)
+                always += _of_module(name, module, seen)
             elif type(module) is ModuleType and _lies_in(name, GUARDED_IF_USED):
-                self.if_used |= {id(kind): list(_of_class(where, kind)) for where, kind in _classes_of(name, module)}
+                self._if_used |= {
+                    id(kind): Originals(_of_class(path, kind)) for path, kind in _classes_of(name, module)
+                }
+        self._always = Originals(always)
 
     def find_patched(self, used: Iterable[type]) -> tuple[str, ...]:
         """The dotted names of what is no longer what it was, at most MAX_NAMED.
@@ -54,9 +88,8 @@ class Snapshot:
         Args:
             used: the classes of the tasks found, and those they descend from.
         """
-        looked_at = chain(self.always, *(self.if_used.get(id(kind), ()) for kind in used))
-        changed = (f"{original.where}.{original.name}" for original in looked_at if not original.is_unchanged())
-        return tuple(islice(changed, MAX_NAMED))
+        looked_at = [self._always, *(self._if_used[id(kind)] for kind in used if id(kind) in self._if_used)]
+        return tuple(islice(chain.from_iterable(each.find_changed() for each in looked_at), MAX_NAMED))
 
 
 def _lies_in(name: str, packages: tuple[str, ...]) -> bool:
@@ -92,3 +125,9 @@ def _code(value: Any) -> CodeType | None:
     if type(value) in (classmethod, staticmethod) and type(value.__func__) is FunctionType:
         return value.__func__.__code__
     return None
+
+
+def _behind(holder: Mapping[str, Any]) -> dict[str, Any]:
+    """The dictionary itself, where a class shows a view of it."""
+    found: dict[str, Any] = holder if type(holder) is dict else gc.get_referents(holder)[0]
+    return found

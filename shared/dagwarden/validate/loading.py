@@ -32,7 +32,6 @@ def extend_path(root: Path) -> None:
     for folder in ("dags", "plugins"):
         if (root / folder).is_dir():
             sys.path.append(str(root / folder))
-    sys.path_importer_cache.clear()
 
 
 class Loadable(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from dagwarden.validate.extract.originals import capture_originals
 from dagwarden.validate.integrity import Snapshot
 from dagwarden.validate.link import Link
 from dagwarden.validate.preload import Preloaded, count_threads, is_worth
+from dagwarden.validate.rehearsal import rehearse
 from dagwarden.validate.report import Job, Outcome, Ready, ValidateSettings, Walls
 from dagwarden.validate.sandbox import kernel, system_calls
 from dagwarden.validate.sandbox.layers import Confinement
@@ -32,6 +33,9 @@ SYSTEM = (
     *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
 )
 """What any program reads. None of it is a secret; /etc/shadow, homes, /proc, /run and /var are not among it."""
+
+ENGINES = ("engine", "async_engine")
+"""Source: configure_orm of airflow.settings, 2.11 and 3.3."""
 
 
 def main(descriptor: int, home: str) -> None:
@@ -86,6 +90,14 @@ def _make_confinement(
     )
 
 
+def _take_engines() -> dict[str, object]:
+    """Airflow's own database engines, out of its sight: it would renew them in each fork, though nothing uses them."""
+    held = vars(sys.modules["airflow.settings"])
+    found = {name: held[name] for name in ENGINES if held.get(name) is not None}
+    held.update(dict.fromkeys(found))
+    return found
+
+
 class _Warm:
     """What is kept from job to job."""
 
@@ -93,6 +105,8 @@ class _Warm:
         self._home, self._compiled, self._preloaded = home, compiled, preloaded
         self._layers = tuple(wall.name for wall in walls if wall.is_offered)
         self._originals = capture_originals()
+        rehearse(home, self._originals)
+        self._engines = _take_engines()
         self._crew = Crew()
         self._at_once = len(os.sched_getaffinity(0))
         self._settle()
@@ -118,6 +132,7 @@ class _Warm:
         gc.collect()
         gc.freeze()
         self._snapshot = Snapshot()
+        self._validator = {name: each for name, each in sys.modules.items() if f"{name}.".startswith("dagwarden.")}
 
     def _make_task(self, job: Job, path: ReleasePath) -> child.Task:
         confinement = _make_confinement(self._home, self._layers, self._compiled, job.settings, Path(job.root))
@@ -129,4 +144,6 @@ class _Warm:
             originals=self._originals,
             snapshot=self._snapshot,
             costs=self._preloaded.costs,
+            engines=self._engines,
+            validator=self._validator,
         )

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import struct
+from functools import lru_cache
 
 from dagwarden.validate.sandbox import kernel
 
@@ -121,12 +122,24 @@ def _export(rules: object) -> bytes:
     with os.fdopen(descriptor, "w+b") as file:
         rules.export_bpf(file)  # type: ignore[attr-defined]
         file.seek(0)
-        return file.read()
+        compiled = file.read()
+    _find_placeholders(compiled)
+    return compiled
 
 
 def _put_pid(compiled: bytes, pid: int) -> bytes:
-    instructions = (_INSTRUCTION.unpack_from(compiled, at) for at in range(0, len(compiled), _INSTRUCTION.size))
-    return b"".join(
-        _INSTRUCTION.pack(code, if_true, if_false, pid if value == _PLACEHOLDER else value)
-        for code, if_true, if_false, value in instructions
+    mine = bytearray(compiled)
+    for at in _find_placeholders(compiled):
+        struct.pack_into("=I", mine, at, pid)
+    return bytes(mine)
+
+
+@lru_cache(1)
+def _find_placeholders(compiled: bytes) -> tuple[int, ...]:
+    """Where in the filter the values lie that a process puts its number in."""
+    at_value = _INSTRUCTION.size - struct.calcsize("=I")
+    return tuple(
+        at + at_value
+        for at in range(0, len(compiled), _INSTRUCTION.size)
+        if _INSTRUCTION.unpack_from(compiled, at)[-1] == _PLACEHOLDER
     )
