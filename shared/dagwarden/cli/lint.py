@@ -13,7 +13,7 @@ import typer
 from dagwarden.cli.linting.findings import Format, print_note, print_report, print_text, render, write_report
 from dagwarden.cli.linting.setup import Setup, read_setup, write_sgconfig
 from dagwarden.cli.linting.task import Linted, LintTask, give_up
-from dagwarden.cli.linting.tree import add_to, find_hanging
+from dagwarden.cli.linting.tree import add_to, find_hanging, find_named
 from dagwarden.cli.linting.workers import map_files
 from dagwarden.cli.options import JsonOption
 from dagwarden.errors import InvalidInput
@@ -24,6 +24,7 @@ from dagwarden.lint.imports import UNREADABLE, FileImports
 from dagwarden.lint.located import Located
 from dagwarden.lint.page import Page
 from dagwarden.lint.report import Report, make_report
+from dagwarden.lint.skim import list_tops
 from dagwarden.policy.enforcement import rate_finding
 
 Paths = Annotated[list[Path] | None, typer.Argument(help="Files, or folders to search for *.py.", show_default=False)]
@@ -124,15 +125,19 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
             deadline_s=self.timeout_s,
         )
         linted = {each.path: each for each in results}
-        imports = {path: each.imports for path, each in linted.items() if each.imports is not None}
-        hanging = find_hanging(self.found, imports, self._read_beside())
-        return add_to(linted, hanging, self.setup.catalogue.pages)
+        imports: dict[str, FileImports | None] = {
+            path: each.imports for path, each in linted.items() if each.imports is not None
+        }
+        imports |= self._read_imports(self._task(), tuple(self.found.beside))
+        task = msgspec.structs.replace(self._task(), tops=None)
+        imports |= self._read_imports(task, find_named(self.found, imports))
+        return add_to(linted, find_hanging(self.found, imports), self.setup.catalogue.pages)
 
-    def _read_beside(self) -> dict[str, FileImports | None]:
-        """What the rest of the releases imports, of which these files are a part."""
+    def _read_imports(self, task: LintTask, paths: tuple[str, ...]) -> dict[str, FileImports | None]:
+        """What files of the releases import and define."""
         results = map_files(
-            self._task().read_imports,
-            tuple(self.found.beside),
+            task.read_imports,
+            paths,
             give_up=lambda path, _: (path, UNREADABLE),
             processes=self.processes,
             deadline_s=self.timeout_s,
@@ -145,7 +150,8 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
             python=self.setup.python,
             airflow=self.setup.airflow,
             opted_in=self.setup.opted_in,
-            places={**self.found.places, **self.found.beside},
+            places=(places := {**self.found.places, **self.found.beside}),
+            tops=list_tops(place.path for place in places.values()),
         )
 
     def _rate(self, linted: Linted) -> Iterable[Located]:

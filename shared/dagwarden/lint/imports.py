@@ -31,6 +31,9 @@ Source: `airflow/settings.py` prepare_syspath_for_config_and_plugins, `airflow/d
 _OPEN_WORDS = ("globals()", "vars()", "locals()", "exec(", "sys.modules", "__path__")
 """A module with one of these may have names that its text does not show."""
 
+_SIMPLE = frozenset({ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Assert, ast.Pass, ast.Raise})
+"""The statements that most files consist of: they hold no others."""
+
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
@@ -76,7 +79,7 @@ class FileImports(msgspec.Struct, frozen=True, gc=False):
 
 
 UNREADABLE = FileImports((), None, frozenset())
-"""Of a file that does not compile: another rule says so."""
+"""Of a file that does not compile: another rule says so. Of one that was not read, too."""
 
 
 def module_name(path: str, roots: tuple[str, ...] = ROOTS) -> str:
@@ -157,7 +160,8 @@ class _Reader:
                 self._bind(statement)
             if self._reads_calls:
                 self._read_calls(statement, when)
-            self._read_statement(statement, when, is_module)
+            if type(statement) not in _SIMPLE:
+                self._read_statement(statement, when, is_module)
 
     def _read_statement(self, statement: ast.stmt, when: When, is_module: bool) -> None:
         match statement:
@@ -270,10 +274,14 @@ class _Reader:
 
 
 def _list_names(target: ast.expr) -> Iterator[str]:
-    """The names an assignment to `target` binds."""
-    for node in ast.walk(target):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
+    """The names an assignment to `target` binds; not those bound by `:=` in an index."""
+    if isinstance(target, ast.Name):
+        yield target.id
+    elif isinstance(target, ast.Tuple | ast.List):
+        for element in target.elts:
+            yield from _list_names(element)
+    elif isinstance(target, ast.Starred):
+        yield from _list_names(target.value)
 
 
 def _takes_import_error(handler: ast.ExceptHandler) -> bool:

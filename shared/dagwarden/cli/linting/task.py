@@ -14,11 +14,12 @@ from dagwarden.lint.file_rules import NO_ANSWER
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.fix import Fixed, fix_file
 from dagwarden.lint.hygiene import check_paths
-from dagwarden.lint.imports import FileImports, read_imports
+from dagwarden.lint.imports import UNREADABLE, FileImports, read_imports
 from dagwarden.lint.lint import lint_files
 from dagwarden.lint.located import Located, locate_findings
 from dagwarden.lint.page import find
 from dagwarden.lint.places import Place
+from dagwarden.lint.skim import might_import
 from dagwarden.names import ReleasePath
 
 
@@ -31,6 +32,9 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
     opted_in: frozenset[str] = frozenset()
     places: Mapping[str, Place] = {}
     """Where they would be released, those that would: their imports are told too."""
+    tops: frozenset[str] | None = None
+    """The top-level names of the releases: a file that imports none of them is not read for what it imports. None:
+    every file is."""
 
     def lint(self, paths: Sequence[str], watch: Watch) -> list[Linted]:
         """The findings of each of these files."""
@@ -60,17 +64,23 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
             path=path,
             found=tuple(locate_findings(content, told, self.catalogue.pages)),
             might_hold_dag=might_hold_dag(content, airflow=self.airflow),
-            imports=read_imports(place.path, content) if place else None,
+            imports=self._read_imports(place, content) if place else None,
         )
 
     def read_imports(self, paths: Sequence[str], watch: Watch) -> list[tuple[str, FileImports | None]]:
-        """What each of these files imports; None of one that is no Python text."""
+        """What each of these files imports; None of one that is no Python text, `UNREADABLE` of one that is passed
+        over."""
         read: list[tuple[str, FileImports | None]] = []
         for path in paths:
             watch(path)
             content = _read(path) if path.endswith(".py") else None
-            read.append((path, read_imports(self.places[path].path, content) if content is not None else None))
+            read.append((path, self._read_imports(self.places[path], content) if content is not None else None))
         return read
+
+    def _read_imports(self, place: Place, content: bytes) -> FileImports:
+        if self.tops is not None and not might_import(content.decode("utf-8", "replace"), self.tops):
+            return UNREADABLE
+        return read_imports(place.path, content)
 
     def fix(self, paths: Sequence[str], watch: Watch) -> list[tuple[str, Fixed]]:
         """Each of these files as it should be written; nothing is written yet."""

@@ -12,27 +12,34 @@ from dagwarden.lint.discover import Found
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.graph import ImportGraph
 from dagwarden.lint.import_rules import check_part
-from dagwarden.lint.imports import UNREADABLE, FileImports
+from dagwarden.lint.imports import UNREADABLE, FileImports, module_name
 from dagwarden.lint.located import locate_findings
 from dagwarden.lint.page import Page
 
 
-def find_hanging(
-    found: Found, imports: Mapping[str, FileImports], beside: Mapping[str, FileImports | None]
-) -> dict[str, list[Finding]]:
+def find_named(found: Found, imports: Mapping[str, FileImports | None]) -> tuple[str, ...]:
+    """The Python files that were passed over and that others import something from: what they define has to be read."""
+    mentioned = frozenset[str]().union(*(each.mentions for each in imports.values() if each is not None))
+    return tuple(
+        path
+        for path, place in {**found.places, **found.beside}.items()
+        if path.endswith(".py") and imports.get(path, UNREADABLE) == UNREADABLE and module_name(place.path) in mentioned
+    )
+
+
+def find_hanging(found: Found, imports: Mapping[str, FileImports | None]) -> dict[str, list[Finding]]:
     """What the releases do not have and their files import, by the path of the file.
 
     Args:
-        imports: of the files that are linted, as far as they could be read.
-        beside: of the other files of their releases.
+        imports: of the files that are linted, as far as they could be read, and of the others of their releases.
     """
     hanging: dict[str, list[Finding]] = {}
     for base in sorted({place.base for place in found.places.values()}):
         asked = {place.path: path for path, place in found.places.items() if place.base == base}
         others = {place.path: path for path, place in found.beside.items() if place.base == base}
         names = {**others, **asked}
-        read = {**beside, **{path: imports.get(path, UNREADABLE) for path in asked.values()}}
-        graph = ImportGraph({}, {}, {}, frozenset()).replace({place: read[path] for place, path in names.items()})
+        put = {place: imports.get(path, UNREADABLE) for place, path in names.items()}
+        graph = ImportGraph({}, {}, {}, frozenset()).replace(put)
         for finding in check_part(graph, asked):
             path = names[finding.path]
             hanging.setdefault(path, []).append(msgspec.structs.replace(finding, path=path))

@@ -1,0 +1,31 @@
+"""Whether a file imports anything of its tree at all: most DAG files need not be read for what they import."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from dagwarden.lint.imports import ROOTS, module_name
+
+_IMPORT_LINE = re.compile(r"\b(?:from|import)\b([^\n]*)")
+_WORD = re.compile(r"\w+")
+
+
+def list_tops(paths: Iterable[str], *, roots: tuple[str, ...] = ROOTS) -> frozenset[str]:
+    """The top-level names under which the files of a tree can be imported."""
+    return frozenset(module_name(path, roots).partition(".")[0] for path in paths) - {""}
+
+
+def might_import(text: str, tops: frozenset[str]) -> bool:
+    """Whether a file may import one of these top-level names, or allows by a comment what only the whole tree tells.
+
+    A fifth of the time that reading what it imports takes, where it does not.
+    """
+    if "import_module" in text or "dagwarden:" in text:
+        return True
+    for line in _IMPORT_LINE.findall(text):
+        if "\\" in line or not line.isascii() or line.lstrip().startswith("."):
+            return True
+        if not tops.isdisjoint(_WORD.findall(line)):
+            return True
+    return False
