@@ -70,6 +70,27 @@ def test_what_a_denied_push_did_is_nobody_elses_to_answer_for(desk: Desk) -> Non
     assert not {finding.path for finding in verdict.findings} - {B}
 
 
+def test_what_is_denied_once_is_denied_each_time_it_is_pushed(desk: Desk) -> None:
+    broken = {A: dag("a", "raise ValueError('no')")}
+    for _ in range(3):
+        assert "import-error" in desk.deny(desk.push(broken))
+    desk.restart()
+    assert "import-error" in desk.deny(desk.push(broken))
+
+
+def test_a_denied_deletion_is_denied_each_time_it_is_pushed(desk: Desk) -> None:
+    uses = dag("a", "import importlib\nimportlib.import_module('shared' + '_code')")
+    desk.allow(desk.push({A: uses, HELPER: "VALUE = 1\n"}, head="one"))
+    for _ in range(2):
+        assert desk.deny(desk.push({A: uses + "# touched\n"}, deletes=(HELPER,), base="one")) == {"package-missing"}
+
+
+def test_what_would_be_denied_is_not_let_in_by_a_dry_run_of_it(desk: Desk) -> None:
+    broken = {A: dag("a", "raise ValueError('no')")}
+    assert "import-error" in desk.deny(desk.push(broken, dry_run=True))
+    assert "import-error" in desk.deny(desk.push(broken))
+
+
 def test_what_was_wrong_before_a_validator_started_is_nobody_elses_to_answer_for(desk: Desk) -> None:
     desk.write_policy(IMPORTING.replace("required", "skipped").format(project=desk.cloud.settings.project))
     desk.allow(desk.push({A: dag("a", "raise ValueError"), HELPER: "VALUE = 1\n"}, head="one"))
