@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/boot/bin/uv)
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help install demo up down test test-providers soak lint format types bench lock upgrade docs package clean
+.PHONY: help install demo up down test test-providers test-airflow2 soak soak-validate lint format types bench lock upgrade docs package clean
 
 help: ## list the chores
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(VENV)/installed ## make .venv from the locked requirements.txt
 
@@ -38,6 +38,9 @@ test: install ## run every test, on the local cloud, loopback only
 soak: install ## hold the contract against random pushes, deliveries and faults, for long
 	CONTRACT_PROFILE=soak $(BIN)/python -m pytest -q tests/scenarios/contract
 
+soak-validate: install ## 10,000 imports in a row: memory flat, nothing left behind
+	VALIDATE_SOAK=10000 $(BIN)/python -m pytest -q -s --timeout 3600 tests/scenarios/validate/test_endurance.py
+
 PROVIDERS := .venv-providers
 PROVIDERS_PYTEST := $(PROVIDERS)/bin/python -m pytest -q -p no:cacheprovider --confcutdir=tests/unit/validate -o pythonpath=". shared"
 
@@ -46,6 +49,16 @@ test-providers: ## read Google's and Kubernetes' own operators into the DAG mode
 	$(UV) pip install -q --python $(PROVIDERS)/bin/python apache-airflow==3.3.2 apache-airflow-providers-google==22.8.0 \
 	  apache-airflow-providers-cncf-kubernetes==10.25.0 msgspec ast-grep-py pyyaml pytest pytest-timeout pytest-asyncio
 	AIRFLOW_HOME=$(abspath $(PROVIDERS))/airflow $(PROVIDERS_PYTEST) tests/unit/validate/providers.py
+
+AIRFLOW2 := .venv-airflow2
+# Set it to Airflow's own constraints-2.11.2/constraints-3.11.txt (a file or an address) to have the versions they name.
+AIRFLOW2_CONSTRAINTS ?=
+
+test-airflow2: install ## hold the validator beside DagBag of Airflow 2.11 (in an environment of its own)
+	$(UV) venv -q --allow-existing --python 3.11 $(AIRFLOW2)
+	$(UV) pip install -q --python $(AIRFLOW2)/bin/python $(addprefix --constraint ,$(AIRFLOW2_CONSTRAINTS)) \
+	  apache-airflow==2.11.2 msgspec ast-grep-py pyyaml pyseccomp
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/scenarios/validate/airflow2.py
 
 lint: install ## ruff, mypy --strict, ast-grep test
 	$(BIN)/ruff check .

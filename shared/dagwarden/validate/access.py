@@ -5,23 +5,27 @@ from __future__ import annotations
 import builtins
 import functools
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 from dagwarden.validate.report import DeedKind
 from dagwarden.validate.watch import Watch
 
-READERS: tuple[tuple[str, DeedKind], ...] = (
-    ("_get_variable", DeedKind.VARIABLE),
-    ("_set_variable", DeedKind.VARIABLE),
-    ("_get_variable_keys", DeedKind.VARIABLE),
-    ("_get_connection", DeedKind.CONNECTION),
+READERS: tuple[tuple[str, str, DeedKind], ...] = (
+    ("airflow.sdk.execution_time.context", "_get_variable", DeedKind.VARIABLE),
+    ("airflow.sdk.execution_time.context", "_set_variable", DeedKind.VARIABLE),
+    ("airflow.sdk.execution_time.context", "_get_variable_keys", DeedKind.VARIABLE),
+    ("airflow.sdk.execution_time.context", "_get_connection", DeedKind.CONNECTION),
+    ("airflow.models.variable", "Variable.get_variable_from_secrets", DeedKind.VARIABLE),
+    ("airflow.models.variable", "Variable._set", DeedKind.VARIABLE),
+    ("airflow.models.connection", "Connection.get_connection_from_secrets", DeedKind.CONNECTION),
 )
-"""Functions of airflow.sdk.execution_time.context that every way to a Variable or Connection leads through.
+"""Module and name of the functions that every way to a Variable or Connection leads through: of Airflow 3 first, then
+of Airflow 2, whose `Variable.get` and hooks are the models' own.
 
-Source: apache-airflow-task-sdk 1.3.2."""
+Source: apache-airflow-task-sdk 1.3.2; apache-airflow 2.11.2."""
 
 PARTS_OF_AIRFLOW = ("airflow", "__future__")
 
@@ -29,20 +33,30 @@ current: list[Watch] = []
 """The watch of this process: none in the warm parent, one in a child."""
 
 
-def listen_to_readers(context: ModuleType) -> None:
-    """What reads Variables and Connections tells the watch of its process first."""
-    for name, kind in READERS:
-        original = getattr(context, name, None)
+def listen_to_readers() -> None:
+    """What reads Variables and Connections tells the watch of its process first; of what is imported by now."""
+    for module, name, kind in READERS:
+        within, _, own = name.rpartition(".")
+        holder = getattr(sys.modules.get(module), within, None) if within else sys.modules.get(module)
+        original = vars(holder).get(own) if holder is not None else None
         if original is not None:
-            setattr(context, name, _tell_first(original, kind))
+            setattr(holder, own, _tell_first(original, kind))
 
 
-def _tell_first(original: Callable[..., Any], kind: DeedKind) -> Callable[..., Any]:
+def _tell_first(original: Any, kind: DeedKind) -> Any:
+    """The same, telling: a function, or a method of a class, whose first argument is then the class."""
+    if type(original) in (staticmethod, classmethod):
+        skipped = 1 if type(original) is classmethod else 0
+        return type(original)(_tell_before(original.__func__, kind, skipped))
+    return _tell_before(original, kind, 0)
+
+
+def _tell_before(original: Callable[..., Any], kind: DeedKind, skipped: int) -> Callable[..., Any]:
     @functools.wraps(original)
     def telling(*arguments: Any, **named: Any) -> Any:
-        named_first = next(iter((*arguments, *named.values())), "")
+        first = next(iter((*arguments[skipped:], *named.values())), "")
         for watch in current:
-            watch.tell(kind, named_first if type(named_first) is str else "")
+            watch.tell(kind, first if type(first) is str else "")
         return original(*arguments, **named)
 
     return telling

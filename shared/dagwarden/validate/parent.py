@@ -58,7 +58,7 @@ def _serve(link: Link, home: Path) -> None:
     link.send(Walls(layers=walls))
     preloaded = Preloaded()
     preloaded.load_base()
-    access.listen_to_readers(sys.modules["airflow.sdk.execution_time.context"])
+    access.listen_to_readers()
     warm = _Warm(home, compiled, walls, preloaded)
     link.send(warm.describe())
     while (job := link.receive_job()) is not None:

@@ -7,31 +7,48 @@ import importlib.machinery
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-BASE = (
-    "airflow",
-    "airflow.configuration",
-    "airflow.settings",
-    "airflow.sdk",
-    "airflow.sdk.bases.hook",
-    "airflow.sdk.bases.operator",
-    "airflow.sdk.bases.sensor",
-    "airflow.sdk.definitions.dag",
-    "airflow.sdk.definitions.decorators",
-    "airflow.sdk.definitions.mappedoperator",
-    "airflow.sdk.definitions.taskgroup",
-    "airflow.sdk.definitions.variable",
-    "airflow.sdk.execution_time.context",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.timetables.interval",
-    "airflow.timetables.trigger",
-    "jinja2",
-    "pendulum",
-)
-"""Imported at the start. Names that this version of Airflow does not have are left out."""
+BASE = ("airflow", "airflow.configuration", "airflow.settings", "jinja2", "pendulum")
+BASE_OF: Mapping[int, tuple[str, ...]] = {
+    3: (
+        "airflow.sdk",
+        "airflow.sdk.bases.hook",
+        "airflow.sdk.bases.operator",
+        "airflow.sdk.bases.sensor",
+        "airflow.sdk.definitions.dag",
+        "airflow.sdk.definitions.decorators",
+        "airflow.sdk.definitions.mappedoperator",
+        "airflow.sdk.definitions.taskgroup",
+        "airflow.sdk.definitions.variable",
+        "airflow.sdk.execution_time.context",
+        "airflow.sdk.execution_time.supervisor",
+        "airflow.timetables.interval",
+        "airflow.timetables.trigger",
+    ),
+    2: (
+        "airflow.datasets",
+        "airflow.decorators",
+        "airflow.hooks.base",
+        "airflow.models.baseoperator",
+        "airflow.models.connection",
+        "airflow.models.dag",
+        "airflow.models.mappedoperator",
+        "airflow.models.param",
+        "airflow.models.variable",
+        "airflow.operators.bash",
+        "airflow.operators.empty",
+        "airflow.operators.python",
+        "airflow.sensors.base",
+        "airflow.timetables.interval",
+        "airflow.timetables.trigger",
+        "airflow.utils.dag_cycle_tester",
+        "airflow.utils.task_group",
+    ),
+}
+"""Imported at the start, then this by Airflow's major version. Names that this version does not have are left out."""
 
 WORTH = (
     "airflow.",
@@ -86,6 +103,8 @@ class Preloaded:
     def load_base(self) -> None:
         """Airflow itself is imported, with what `airflow.sdk` offers lazily."""
         self.load(BASE)
+        version = getattr(sys.modules.get("airflow"), "__version__", "0")
+        self.load(BASE_OF.get(int(version.partition(".")[0]), ()))
         sdk = sys.modules.get("airflow.sdk")
         for name in getattr(sdk, "__all__", ()):
             with suppress(Exception):

@@ -24,6 +24,10 @@ AUTOREGISTERED = "autoregistered_dags"
 """Where DagContext keeps DAGs used in a `with` block or made by `@dag`: pairs of DAG and module."""
 
 
+CYCLE_TESTER = "airflow.utils.dag_cycle_tester"
+"""Where Airflow 2 keeps `check_cycle`, which in Airflow 3 is a method of a DAG."""
+
+
 def find_class(places: Iterable[str]) -> type:
     """The class at the first place that this Airflow has.
 

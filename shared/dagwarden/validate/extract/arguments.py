@@ -109,8 +109,7 @@ def _read_mapped(originals: Originals, task: object, defaults: Mapping[str, Any]
         source = peek(task, place)
         if source is MISSING:
             continue
-        inside = peek(source, "value")
-        for argument in _read_expansion(originals, inside, budget):
+        for argument in _read_expansion(originals, _look_inside(originals, source), budget):
             expanded.add(argument.name)
             yield argument
     for name, value in given.items():
@@ -126,6 +125,13 @@ def _read_mapped(originals: Originals, task: object, defaults: Mapping[str, Any]
                 known = Known.DEFAULT if inherited is MISSING else Known.DEFAULT_ARGS
                 chosen = value if inherited is MISSING else inherited
                 yield Argument(name=name, value=flatten(originals, chosen, budget), known=known)
+
+
+def _look_inside(originals: Originals, source: Any) -> Any:
+    """What an expansion is over: in Airflow 2 it is a named tuple of that alone."""
+    if is_instance(source, tuple) and is_library(originals, type(source)):
+        return next(elements_of(source), None)
+    return peek(source, "value")
 
 
 def _read_expansion(originals: Originals, inside: Any, budget: Budget) -> Iterator[Argument]:

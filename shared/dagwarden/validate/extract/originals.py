@@ -45,6 +45,8 @@ class Originals(msgspec.Struct, kw_only=True):
     task_group: type
     dag_context: type
     resolved_later: tuple[type, ...]
+    cycle_tester: types.ModuleType | None
+    """The module that looks for cycles, where DAGs do not do so themselves."""
     modules: dict[str, types.ModuleType]
     """sys.modules itself."""
     roots: tuple[str, ...]
@@ -70,14 +72,16 @@ def capture_originals() -> Originals:
     folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     folders |= {str(Path(folder).resolve()) for folder in folders}
     folders.add(str(Path(str(airflow.__file__)).resolve().parent))
+    dag = airflow_names.find_class(airflow_names.DAG)
     return Originals(
         airflow=airflow.__version__,
-        dag=airflow_names.find_class(airflow_names.DAG),
+        dag=dag,
         operator=airflow_names.find_class(airflow_names.OPERATOR),
         mapped_operator=airflow_names.find_class(airflow_names.MAPPED_OPERATOR),
         task_group=airflow_names.find_class(airflow_names.TASK_GROUP),
         dag_context=airflow_names.find_class(airflow_names.DAG_CONTEXT),
         resolved_later=tuple(airflow_names.find_class(places) for places in airflow_names.RESOLVED_LATER),
+        cycle_tester=None if "check_cycle" in namespace(dag) else sys.modules.get(airflow_names.CYCLE_TESTER),
         modules=sys.modules,
         roots=tuple(f"{folder}/" for folder in sorted(folders)),
     )
