@@ -43,6 +43,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store_bucket", str, "", "bucket of deltas, snapshots, verdicts, status, environment.yaml and policy.yaml"),
     Setting("gate_service_account", str, "", "e-mail of the service account whose signature a release must bear"),
     Setting("service_account", str, "", "e-mail to act and sign as; empty: that of the default credentials"),
+    Setting("sign_with", str, "", "file of the SSH key to sign pushes with; empty: the service account signs"),
     Setting("notices_topic", str, "dagwarden-notices", "Pub/Sub topic of release notices"),
     Setting("receipts_topic", str, "dagwarden-receipts", "Pub/Sub topic of instances' receipts"),
     Setting("dead_letters_topic", str, "dagwarden-dead-letters", "Pub/Sub topic of events no handler could take"),
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store_bucket: str = ""
     gate_service_account: str = ""
     service_account: str = ""
+    sign_with: str = ""
     notices_topic: str = "dagwarden-notices"
     receipts_topic: str = "dagwarden-receipts"
     dead_letters_topic: str = "dagwarden-dead-letters"

@@ -13,7 +13,10 @@ PURE = (
     "iam",
     "lint",
     "policy",
-    *(f"push.{name}" for name in ("manifest", "archive", "paths", "rules", "ancestry", "tar")),
+    *(
+        f"push.{name}"
+        for name in ("manifest", "archive", "paths", "rules", "ancestry", "tar", "ssh_key", "ssh_signature")
+    ),
     *(f"ledger.{name}" for name in ("state", "envelope", "archive", "release", "changes")),
     *(f"sync.{name}" for name in ("plan", "drift", "notice")),
     *(f"audit.{name}" for name in ("entry", "entries")),

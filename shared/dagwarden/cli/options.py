@@ -18,6 +18,15 @@ EnvironmentOption = Annotated[
     str | None,
     typer.Option("--environment", "-e", help="Environment; DAGWARDEN_ENVIRONMENT where not given.", show_default=False),
 ]
+SignWithOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sign-with",
+        help="SSH key file to sign with; DAGWARDEN_SIGN_WITH where not given.",
+        metavar="KEY",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 READS = ("project", "ledger_bucket", "store_bucket", "gate_service_account")
@@ -31,17 +40,17 @@ class Connection(msgspec.Struct, frozen=True):
     environment: EnvironmentName
 
 
-def read_settings(*, needs: tuple[str, ...], environment: str | None = None) -> Settings:
+def read_settings(*, needs: tuple[str, ...], environment: str | None = None, sign_with: str | None = None) -> Settings:
     """The settings of this command.
 
     Raises:
         InvalidInput: naming every fault at once.
     """
     caller = None if "DAGWARDEN_CALLER" in os.environ else "cli"
-    return Settings.load(os.environ, needs=needs, environment=environment, caller=caller)
+    return Settings.load(os.environ, needs=needs, environment=environment, sign_with=sign_with, caller=caller)
 
 
-def connect(environment: str | None, *needs: str) -> Connection:
+def connect(environment: str | None, *needs: str, sign_with: str | None = None) -> Connection:
     """The cloud and the environment; nothing is asked of the network yet.
 
     Raises:
@@ -49,5 +58,5 @@ def connect(environment: str | None, *needs: str) -> Connection:
     """
     from dagwarden.cloud.clients import Cloud
 
-    settings = read_settings(needs=(*needs, "environment"), environment=environment)
+    settings = read_settings(needs=(*needs, "environment"), environment=environment, sign_with=sign_with)
     return Connection(Cloud(settings), parse_environment(settings.environment))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from dagwarden.cli.options import EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import EnvironmentOption, JsonOption, SignWithOption, connect
 from dagwarden.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def push(
     dry_run: DryRunOption = False,
     force: ForceOption = False,
     break_glass: BreakGlassOption = "",
+    sign_with: SignWithOption = None,
     timeout: TimeoutOption = 120.0,
     json: JsonOption = False,
 ) -> None:
@@ -66,7 +67,7 @@ def push(
     from dagwarden.push.folder_push import FolderRequest, offer_folder
     from dagwarden.push.screen import Screen
 
-    connection = connect(environment, *NEEDS)
+    connection = connect(environment, *NEEDS, sign_with=sign_with)
     screen = Screen(sys.stderr, is_coloured=sys.stderr.isatty() and "NO_COLOR" not in os.environ)
     screen.shows_progress = sys.stderr.isatty()
     request = FolderRequest(

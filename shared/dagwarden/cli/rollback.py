@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, SignWithOption, connect
 from dagwarden.cli.output import is_coloured, print_json, print_painted
 from dagwarden.names import ReleaseNumber
 
@@ -24,6 +24,7 @@ def rollback(
     break_glass: Annotated[
         str, typer.Option("--break-glass", metavar="REASON", help="An emergency, and its reason.", show_default=False)
     ] = "",
+    sign_with: SignWithOption = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the verdict.")] = 120.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,7 +40,7 @@ def rollback(
     from dagwarden.push.submit import make_nonce
     from dagwarden.push.verdict_lines import verdict_lines
 
-    connection = connect(environment, *READS, "inbox_bucket")
+    connection = connect(environment, *READS, "inbox_bucket", sign_with=sign_with)
     manifest = PushManifest(
         environment=connection.environment,
         source=SOURCE,

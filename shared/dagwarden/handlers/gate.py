@@ -156,7 +156,7 @@ class Gate:
                 return None
         try:
             with stages.time("read"):
-                offer = read_offer(self._cloud, event, named, _unpack_limits(policy))
+                offer = read_offer(self._cloud, event, named, _unpack_limits(policy), policy.signers if policy else ())
         except NotFound:
             return None
         with stages.time("lint"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
+
 import msgspec
 
 from dagwarden.cloud.clients import Cloud
@@ -10,12 +13,15 @@ from dagwarden.events.objects import ObjectEvent, ObjectEventKind
 from dagwarden.ledger.archive import PlainFile
 from dagwarden.lint.finding import Finding
 from dagwarden.names import EnvironmentName, PushId, PushObject, RawDrop, ReleasePath
+from dagwarden.policy.signers import Signer
 from dagwarden.policy.verdict import Principal
 from dagwarden.push.archive import UnpackLimits, unpack
 from dagwarden.push.attest import ATTESTATION, verify_attestation
 from dagwarden.push.manifest import Delete, PushManifest, Put, push_id
 from dagwarden.push.paths import check_names
 from dagwarden.push.rules import find
+from dagwarden.push.ssh_attest import verify_ssh_attestation
+from dagwarden.push.ssh_signature import is_armored
 from dagwarden.wire import digest
 
 UNATTESTED = Principal(name="unattested")
@@ -69,18 +75,25 @@ def stands_again(cloud: Cloud, event: ObjectEvent) -> bool:
     return cloud.inbox.stat(event.name) is not None
 
 
-def read_offer(cloud: Cloud, event: ObjectEvent, named: PushObject | RawDrop, limits: UnpackLimits) -> Offer:
+def read_offer(
+    cloud: Cloud, event: ObjectEvent, named: PushObject | RawDrop, limits: UnpackLimits, signers: Sequence[Signer] = ()
+) -> Offer:
     """Read the very generation the event tells of. What is larger than it may be is not read at all.
+
+    Args:
+        signers: whose SSH keys count.
 
     Raises:
         NotFound: that generation is gone.
     """
     if isinstance(named, RawDrop):
         return _make_removal(event, named) if event.kind in REMOVALS else _read_drop(cloud, event, named, limits)
-    return _read_push(cloud, event, named, limits)
+    return _read_push(cloud, event, named, limits, signers)
 
 
-def _read_push(cloud: Cloud, event: ObjectEvent, named: PushObject, limits: UnpackLimits) -> Offer:
+def _read_push(
+    cloud: Cloud, event: ObjectEvent, named: PushObject, limits: UnpackLimits, signers: Sequence[Signer]
+) -> Offer:
     manifest = PushManifest(environment=named.environment, source="unknown", created_at=event.time, changes=())
     files: dict[ReleasePath, PlainFile] = {}
     findings: list[Finding] = []
@@ -98,11 +111,9 @@ def _read_push(cloud: Cloud, event: ObjectEvent, named: PushObject, limits: Unpa
             if (unpacked.push_id, manifest.environment) != (named.push_id, named.environment):
                 findings.append(find("push-misnamed"))
     principal = UNATTESTED
-    if token := event.metadata.get(ATTESTATION, ""):
+    if event.metadata.get(ATTESTATION):
         try:
-            principal = verify_attestation(
-                token, named.push_id, named.environment, cloud.certificates.key, at=event.time
-            )
+            principal = _find_pusher(cloud, event, named, manifest.created_at, signers)
         except (InvalidInput, AccessDenied) as error:
             findings.append(find("attestation-invalid", message=error.message))
     return Offer(
@@ -115,6 +126,15 @@ def _read_push(cloud: Cloud, event: ObjectEvent, named: PushObject, limits: Unpa
         findings=tuple(findings),
         event=event,
     )
+
+
+def _find_pusher(
+    cloud: Cloud, event: ObjectEvent, named: PushObject, made_at: dt.datetime, signers: Sequence[Signer]
+) -> Principal:
+    token, push, environment = event.metadata[ATTESTATION], named.push_id, named.environment
+    if is_armored(token):
+        return verify_ssh_attestation(token, push, environment, signers, created_at=made_at, at=event.time)
+    return verify_attestation(token, push, environment, cloud.certificates.key, at=event.time)
 
 
 def _most_packed_bytes(limits: UnpackLimits) -> int:

@@ -17,6 +17,7 @@ from dagwarden.policy.levels import list_levels
 from dagwarden.policy.model import Policy, PolicyFile
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
+from dagwarden.policy.signers import check_signers
 from dagwarden.policy.teams import advise_teams, check_teams
 from dagwarden.policy.waivers import advise_waivers
 from dagwarden.policy.windows import explain_window
@@ -169,6 +170,10 @@ def _check_teams(document: Document[PolicyFile]) -> Iterator[Fault]:
     yield from check_teams(document.value.teams, document.line)
 
 
+def _check_signers(document: Document[PolicyFile]) -> Iterator[Fault]:
+    yield from check_signers(document.value.signers, document.line)
+
+
 def _check_iam(document: Document[PolicyFile]) -> Iterator[Fault]:
     known = [page.rule for page in IAM_PAGES]
     yield from check_iam(document.value.iam, document.line, known=known, appliable=APPLIABLE)
@@ -182,6 +187,7 @@ _CHECKS: tuple[Callable[[Document[PolicyFile]], Iterator[Fault]], ...] = (
     _check_rules,
     _check_globs,
     _check_names,
+    _check_signers,
     _check_teams,
     _check_conditions,
     _check_windows,

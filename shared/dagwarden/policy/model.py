@@ -15,6 +15,7 @@ from dagwarden.policy.conditions.section import Condition
 from dagwarden.policy.iam import Iam
 from dagwarden.policy.levels import Enforcement
 from dagwarden.policy.section import Bytes, Count, Glob, Name, Paths, Percent, Principals, Section
+from dagwarden.policy.signers import Signer
 from dagwarden.policy.teams import Identities, Team
 from dagwarden.policy.waivers import Waiver
 from dagwarden.policy.windows import Window
@@ -113,6 +114,7 @@ class PolicyFile(Section, frozen=True, kw_only=True):
     enforcement: Enforcement = Enforcement()
     lint: Lint = Lint()
     validate: Validation = Validation()
+    signers: tuple[Signer, ...] = ()
     pushers: tuple[Pusher, ...] = ()
     raw_drops: RawDrops = RawDrops()
     drift: Drift = Drift()

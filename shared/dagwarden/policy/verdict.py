@@ -27,8 +27,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """E-mail of the service account or person; `unattested` for a raw drop nobody signed."""
     attested_by: str = ""
-    """`jwt` (a service account's signature over the push id); empty when nobody signed."""
+    """`jwt` (a service account's signature over the push id), `ssh` (that of an SSH key); empty when nobody signed."""
     key_id: str = ""
+    """Id of the service account's key; fingerprint of the SSH key."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

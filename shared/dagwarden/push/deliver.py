@@ -12,7 +12,7 @@ from dagwarden.names import PushId
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import Delete, PushManifest
-from dagwarden.push.submit import attest, check_inbox, make_packed, submit, wait_for_verdict
+from dagwarden.push.submit import attest, check_inbox, make_packed, say_caller, submit, wait_for_verdict
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
@@ -55,7 +55,7 @@ class Delivery:
             NotFound: there is none.
         """
         if not check_inbox(self._cloud):
-            name, account = self._cloud.inbox.name, self._cloud.service_account
+            name, account = self._cloud.inbox.name, say_caller(self._cloud)
             self._say(f"{account} may not create objects everywhere in gs://{name}: a push may fail")
 
     def deliver(self, manifest: PushManifest, offer: Offer, timeout_s: float) -> Verdict:
@@ -63,6 +63,7 @@ class Delivery:
 
         Raises:
             NotFound: there is no such inbox.
+            InvalidInput: the SSH key to sign with cannot be signed with.
             AccessDenied: this identity may not sign or not write to the inbox.
             Unavailable: a service does not answer, or there is no verdict in time.
         """
@@ -73,10 +74,14 @@ class Delivery:
         is_new = submit(self._cloud, packed, attestation)
         self.stage = Stage.WAITING
         known = "" if is_new else ", where it was already"
-        self._say(f"sent push {packed.push_id[:12]} as {self._cloud.service_account}{known}; waiting for the gate")
+        self._say(f"sent push {packed.push_id[:12]} {self._say_signer()}{known}; waiting for the gate")
         return wait_for_verdict(
             self._cloud, packed.environment, packed.push_id, timeout_s=timeout_s, sleep=self._while_waiting
         )
+
+    def _say_signer(self) -> str:
+        settings = self._cloud.settings
+        return f"signed with {settings.sign_with}" if settings.sign_with else f"as {self._cloud.service_account}"
 
     def say_interrupted(self) -> str:
         """What became of the push that was interrupted now."""

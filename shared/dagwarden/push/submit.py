@@ -17,6 +17,7 @@ from dagwarden.push.archive import pack
 from dagwarden.push.attest import ATTESTATION, make_claims
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import PushManifest, push_id
+from dagwarden.push.ssh_attest import sign_with_key
 from dagwarden.wire import decode
 
 if TYPE_CHECKING:
@@ -48,12 +49,20 @@ def make_nonce() -> str:
 
 
 def attest(cloud: Cloud, packed: Packed, now: dt.datetime) -> str:
-    """Sign for the push as this process's service account.
+    """Sign for the push: with an SSH key where settings name one, else as this process's service account.
 
     Raises:
+        InvalidInput: the SSH key cannot be signed with.
         AccessDenied: it may not sign, or the credentials are of no service account.
     """
+    if key := cloud.settings.sign_with:
+        return sign_with_key(key, packed.push_id, packed.environment)
     return cloud.signer.sign_jwt(make_claims(cloud.service_account, packed.push_id, packed.environment, now))
+
+
+def say_caller(cloud: Cloud) -> str:
+    """Whom this process acts as, in words: who signs with an SSH key may be a person, whom no credentials name."""
+    return "these credentials" if cloud.settings.sign_with else cloud.service_account
 
 
 def check_inbox(cloud: Cloud) -> bool:
@@ -90,10 +99,10 @@ def submit(cloud: Cloud, packed: Packed, attestation: str) -> bool:
         raise _no_inbox(cloud) from error
     except AccessDenied as error:
         raise AccessDenied(
-            f"{cloud.service_account} may not create objects there",
+            f"{say_caller(cloud)} may not create objects there",
             operation="send push",
             subject=f"gs://{cloud.inbox.name}/{packed.environment}/pushes",
-            hint="ask the platform team to grant it roles/storage.objectCreator on the inbox bucket",
+            hint="ask the platform team for roles/storage.objectCreator on the inbox bucket",
         ) from error
     return created.is_ours
 
