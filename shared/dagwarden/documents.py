@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
@@ -70,7 +71,7 @@ def read_document(
     if root is None or faults:
         raise refuse(name, faults)
     reader = _Reader(faults=faults, lines={})
-    built = reader.read(root, msgspec.inspect.type_info(kind), ())
+    built = reader.read(root, _inspect(kind), ())
     if faults:
         raise refuse(name, faults)
     document = Document(msgspec.convert(built, kind), name, reader.lines)
@@ -114,13 +115,19 @@ def _check_shape(root: yaml.Node, kind: type[msgspec.Struct]) -> list[Fault]:
 
 def _headings(kind: type[msgspec.Struct]) -> dict[str, str]:
     """What `apiVersion` and `kind` must say, for a document that has them."""
-    info = msgspec.inspect.type_info(kind)
-    assert isinstance(info, msgspec.inspect.StructType)
     return {
         field.name: str(field.type.values[0])
-        for field in info.fields
+        for field in _inspect(kind).fields
         if field.name in {"apiVersion", "kind"} and isinstance(field.type, msgspec.inspect.LiteralType)
     }
+
+
+@functools.cache
+def _inspect(kind: type[msgspec.Struct]) -> msgspec.inspect.StructType:
+    """What msgspec knows of a type; finding it out takes longer than reading a small document."""
+    info = msgspec.inspect.type_info(kind)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return info
 
 
 # ---- schema ------------------------------------------------------------------------------------------------------

@@ -45,8 +45,9 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Groups of words. A file that lacks all words of one group, in any case, is not looked at for this rule: that
     spares ast-grep's compiling of the rule, half a millisecond and more a file, and often the parsing too."""
     needs: str = ""
-    """A Python regular expression that every file with a match satisfies, unless it renames what it imports: the second
-    sieve, for rules whose words stand in most files. A line feed stands before every line, the first included."""
+    """A Python regular expression that every file with a match satisfies, once what it renames as it imports is spelt
+    out: the second sieve, for rules whose words stand in most files. A line feed stands before every line, the first
+    included."""
     repeats: str = ""
     """A Python regular expression with one group, for rules on what stands twice: every file with a match holds two
     places of this form whose groups are equal."""
@@ -92,7 +93,7 @@ class PatternRule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     literals: tuple[tuple[str, ...], ...]
     """In lower case; one of each group stands in every file that can match."""
     needs: re.Pattern[str] | None
-    """A file that renames nothing, and holds nothing of this form, cannot match."""
+    """A file that holds nothing of this form cannot match."""
     repeats: re.Pattern[str] | None
     """Neither can one that does not hold this twice with the same group."""
     masks: str

@@ -174,9 +174,10 @@ UNUSED_SUPPRESSION = Page(
     code="DW021",
     category="suppression",
     severity=Severity.WARNING,
-    what="A suppression stands where the rule finds nothing, or names no rule.",
+    what="A suppression stands where the rule finds nothing, names no rule, or one that no comment can allow.",
     why="It would hide the next real finding on that line.",
     hint="Delete it.",
+    limits="Nothing is said of comments on rules that an import decides: text does not show whether they are met.",
 )
 SUPPRESSED = Page(
     rule="suppressed",

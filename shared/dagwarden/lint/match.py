@@ -33,14 +33,12 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
     sieve = make_sieve(tuple(rules))
     possible = sieve.sift_by_words(text)
     aliases = find_aliases(text, names) if possible else {}
-    if not aliases:
-        possible = sieve.sift_by_form(text, possible)
-    if not possible:
-        return []
-    root = SgRoot(text, "python").root()
     edits: tuple[Edit, ...] = ()
     if aliases:
-        root, edits = spell_out(root, aliases)
+        root, edits = spell_out(SgRoot(text, "python").root(), aliases)
+        possible = sieve.sift_by_form(root.text(), possible)
+    elif possible := sieve.sift_by_form(text, possible):
+        root = SgRoot(text, "python").root()
     findings: dict[tuple[str, int, int], Finding] = {}
     for rule in possible:
         for node in root.find_all(rule.config)[:MAX_MATCHES]:  # type: ignore[call-overload]

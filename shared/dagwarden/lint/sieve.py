@@ -41,7 +41,11 @@ class Sieve:
         return [rule for rule, groups in self._groups if not any(map(found.isdisjoint, groups))]
 
     def sift_by_form(self, text: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
-        """Those of the rules whose `needs` and `repeats` the text may satisfy; it renames nothing that it imports."""
+        """Those of the rules whose `needs` and `repeats` the text may satisfy.
+
+        Args:
+            text: with the names spelt out that the file renames as it imports them.
+        """
         lines = f"\n{text}"
         found = _search(self._forms, lines if text.isascii() else _NOT_ASCII.sub(_fold, lines))
 
