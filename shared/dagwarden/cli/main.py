@@ -63,6 +63,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("agent", "agent", "agent", RUN, "Keep one instance at the newest release of its environment."),
     Verb("local", "local", "app", RUN, "The local cloud with functions and agents: up, down, env."),
     Verb("demo", "demo", "demo", RUN, "Play the whole story on an embedded local cloud."),
+    Verb("check", "check", "check", CHECK, "The gate's verdict on what a push would change, before it is pushed."),
     Verb("lint", "lint", "lint", CHECK, "Show what the gate would find in these files."),
     Verb("validate", "validate", "validate", CHECK, "Import DAG files in the gate's sandbox, and show what they do."),
     Verb("doctor", "doctor", "doctor", CHECK, "Which layers of the sandbox this host offers; whether services answer."),

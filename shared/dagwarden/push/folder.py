@@ -31,13 +31,29 @@ def list_folder(folder: Path, prefix: str) -> Listing:
     strange: list[Strange] = []
     try:
         for entry, path in _walk(folder, ""):
-            described = _describe(entry, path)
+            described = _describe(Path(entry.path), path)
             if isinstance(described, Strange):
                 strange.append(described)
             else:
                 files.append((path, described))
     except OSError as error:
         raise InvalidInput(str(error), operation="read folder", subject=str(folder)) from error
+    return map_files(files, strange, prefix)
+
+
+def list_named(folder: Path, names: Iterable[str], prefix: str) -> Listing:
+    """Those of the named files under a folder that are there, by their paths in the release; links are not followed."""
+    files: list[tuple[str, Listed]] = []
+    strange: list[Strange] = []
+    for name in sorted(set(names)):
+        try:
+            described = _describe(folder / name, name)
+        except OSError:
+            continue
+        if isinstance(described, Strange):
+            strange.append(described)
+        else:
+            files.append((name, described))
     return map_files(files, strange, prefix)
 
 
@@ -67,15 +83,17 @@ def _walk(folder: Path, start: str) -> Iterator[tuple[os.DirEntry[str], str]]:
             yield from _walk(Path(entry.path), f"{path}/")
 
 
-def _describe(entry: os.DirEntry[str], path: str) -> Listed | Strange:
-    mode = entry.stat(follow_symlinks=False).st_mode
+def _describe(file: Path, path: str) -> Listed | Strange:
+    mode = file.lstat().st_mode
     if stat.S_ISLNK(mode):
         return Strange(path, find("path-link", path))
+    if stat.S_ISDIR(mode):
+        return Strange(path, find("file-submodule", path))
     if not stat.S_ISREG(mode):
         return Strange(path, find("path-device", path))
     if not path.isprintable() and any("\ud800" <= char <= "\udfff" for char in path):
         return Strange(path, find("path-not-utf8", path))
-    return Listed("0755" if mode & stat.S_IXUSR else "0644", entry.path)
+    return Listed("0755" if mode & stat.S_IXUSR else "0644", str(file))
 
 
 def _read(head: Listing, paths: Iterable[ReleasePath]) -> Iterator[tuple[ReleasePath, bytes]]:

@@ -10,11 +10,12 @@ import msgspec
 
 from dagwarden.errors import LimitExceeded
 from dagwarden.ledger.read import Ledger
+from dagwarden.ledger.state import LedgerState
 from dagwarden.names import EnvironmentName
 from dagwarden.push.changes import Offer, compare_with_ledger, make_offer
 from dagwarden.push.folder import list_folder, name_state, read_candidates
 from dagwarden.push.manifest import MAX_MESSAGE_CHARS, MAX_REASON_CHARS, PushManifest
-from dagwarden.push.mapping import parse_prefix
+from dagwarden.push.mapping import Listing, parse_prefix
 from dagwarden.push.submit import make_nonce
 
 
@@ -46,9 +47,20 @@ def offer_folder(folder: Path, request: FolderRequest, ledger: Ledger, now: Call
         InvalidInput: it is no folder, cannot be read, or the prefix is none.
         LimitExceeded: it holds no file, so the push would take away all; nothing is offered unless forced.
     """
-    source = request.source or f"folder:{folder.resolve().name}"[:300]
     head = list_folder(folder, parse_prefix(request.prefix))
-    state = ledger.state(request.environment)
+    return offer_listing(folder, head, request, ledger.state(request.environment), now)
+
+
+def offer_listing(
+    folder: Path, head: Listing, request: FolderRequest, state: LedgerState, now: Callable[[], dt.datetime]
+) -> FolderOffer:
+    """Compare what a folder holds with what `state` has of its source.
+
+    Raises:
+        InvalidInput: a file cannot be read.
+        LimitExceeded: it holds no file, so the push would take away all; nothing is offered unless forced.
+    """
+    source = request.source or f"folder:{folder.resolve().name}"[:300]
     comparison = compare_with_ledger(state.files, source, head)
     if not head.files and not head.findings and not request.is_forced:
         raise _refuse_empty(folder, len(comparison.gone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable, Iterator
 
@@ -51,6 +52,19 @@ class Repository:
     def find_root(self, commit: str) -> str:
         """The first commit of its history, the oldest where there are several: the same in every clone."""
         return self._run("rev-list", "--max-parents=0", commit).decode().split()[-1]
+
+    def find_top(self) -> str:
+        """The topmost folder of the working tree; empty where there is none."""
+        return os.fsdecode((self._try("rev-parse", "--show-toplevel") or b"").removesuffix(b"\n"))
+
+    def find_merge_base(self, one: str, other: str) -> str:
+        """The newest commit that both have in their history; empty when there is none here."""
+        return (self._try("merge-base", one, other) or b"").decode().strip()
+
+    def list_work_tree(self) -> list[str]:
+        """The paths, from this folder, of the files under it that git tracks or would if they were added."""
+        found = self._run("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        return [os.fsdecode(name) for name in found.split(b"\0") if name]
 
     def find_branch(self) -> str:
         """The full name of the branch that is checked out; empty when none is."""

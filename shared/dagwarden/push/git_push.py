@@ -176,18 +176,24 @@ class EnvironmentRemote:
         return self._released[source]
 
     def _name_source(self, commit: str) -> str:
-        """The source's name: as configured, else the first commit's id, the same in every clone, and the prefix."""
-        if self._target.source:
-            return self._target.source
-        if self._repository.is_shallow():
-            raise InvalidInput(
-                "this clone is shallow, so the repository's first commit is not here to name it by",
-                operation="name source",
-                hint="run git fetch --unshallow, or name the source: git config dagwarden.source NAME",
-            )
-        name = f"git:{self._repository.find_root(commit)[:12]}"
-        return f"{name}/{self._target.prefix}" if self._target.prefix else name
+        return self._target.source or name_source(self._repository, commit, self._target.prefix)
 
     def _tell_verdict(self, verdict: Verdict) -> str:
         self._screen.tell(verdict_lines(verdict, is_coloured=self._screen.is_coloured))
         return "" if verdict.outcome is Outcome.ALLOWED else f"{verdict.outcome}: {count_findings(verdict.findings)}"
+
+
+def name_source(repository: Repository, commit: str, prefix: str = "") -> str:
+    """What a repository is called that nobody named: by its first commit's id, the same in every clone, and the prefix.
+
+    Raises:
+        InvalidInput: the first commit is not here.
+    """
+    if repository.is_shallow():
+        raise InvalidInput(
+            "this clone is shallow, so the repository's first commit is not here to name it by",
+            operation="name source",
+            hint="run git fetch --unshallow, or name the source: git config dagwarden.source NAME",
+        )
+    name = f"git:{repository.find_root(commit)[:12]}"
+    return f"{name}/{prefix}" if prefix else name

@@ -17,13 +17,17 @@ _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.INFO: "36"}
 _OUTCOMES = {Outcome.ALLOWED: "32", Outcome.DENIED: "31", Outcome.HELD: "33"}
 
 
-def verdict_lines(verdict: Verdict, *, is_coloured: bool) -> Iterator[str]:
-    """What the gate decided, its findings first, its decision last."""
-    told = choose_told(verdict.findings)
+def verdict_lines(verdict: Verdict, *, is_coloured: bool, tells_all: bool = False) -> Iterator[str]:
+    """What the gate decided, its findings first, its decision last.
+
+    Args:
+        tells_all: every finding is told; else the errors, and what is milder as long as there is little of it.
+    """
+    told = list(verdict.findings) if tells_all else choose_told(verdict.findings)
     yield from finding_lines(told, is_coloured=is_coloured)
     if len(told) < len(verdict.findings):
         left = [finding for finding in verdict.findings if finding not in told]
-        yield f"not told here: {count_findings(left)}; `dagwarden lint` and `dagwarden validate` show them"
+        yield f"not told here: {count_findings(left)}; `dagwarden check` shows them"
     if verdict.switched_off:
         yield f"not told: {count(verdict.switched_off, 'finding')} of rules that the policy switches off"
     yield _paint(say_outcome(verdict), _OUTCOMES[verdict.outcome], is_coloured)

@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 """Of a file within a zip file: of a larger one no comment is read."""
 
 UNREADABLE = (
-    *(OSError, EOFError, KeyError, ValueError, RuntimeError, NotImplementedError),
+    *(OSError, EOFError, KeyError, ValueError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 """What a zip file that somebody made up can raise."""

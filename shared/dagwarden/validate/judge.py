@@ -108,7 +108,8 @@ def _judge_report(outcome: Outcome, report: ChildReport, settings: ValidateSetti
 
 def _judge_failure(failure: Failure, path: str, root: Path) -> Finding:
     where, line = _place(failure.file, failure.line, root, path)
-    said = f"{failure.type}: {_show(failure.message)}" if failure.message else failure.type
+    message = failure.message.replace(f"{root}{os.sep}", "")
+    said = f"{failure.type}: {_show(message)}" if message else failure.type
     if failure.missing:
         package = name_package(failure.missing)
         said = f"`{_show(failure.missing)}` cannot be imported: `{_show(package)}` is not installed in the environment"
