@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import hypothesis
 import pytest
 from google.auth.credentials import Credentials
 from google.cloud import storage
@@ -35,6 +36,9 @@ PUSHED_AT = dt.datetime(2026, 11, 22, 16, 0, tzinfo=dt.UTC)
 
 LEFT: list[str] = []
 """What the running test tried to reach beyond this machine."""
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")  # no test asserts how fast anything is
 
 
 def refuse_to_leave(event: str, arguments: tuple[object, ...]) -> None:
