@@ -131,7 +131,7 @@ def test_a_version_no_longer_kept_comes_back_from_the_ledger_once(house: House) 
     again = house.bundle(first)
     again.initialize()
     assert again.path == bundle.path
-    assert house.world.server.admin.count("storage") == 0
+    assert house.world.server.admin.count("storage", "objects.download") == 0
 
 
 def test_a_version_that_never_was_is_not_found(house: House) -> None:
