@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import msgspec
 import hypothesis
+import msgspec
 import pytest
 from google.auth.credentials import Credentials
 from google.cloud import storage
