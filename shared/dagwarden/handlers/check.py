@@ -12,8 +12,8 @@ import msgspec
 
 from dagwarden.errors import InvalidInput
 from dagwarden.events.objects import ObjectEvent, ObjectEventKind
-from dagwarden.handlers.judge import Judgement, changes_python, judge, may_be_imported
-from dagwarden.handlers.offer import Offer
+from dagwarden.handlers.judge import changes_python, judge, make_verdict, may_be_imported
+from dagwarden.handlers.offer import Offer, limits_of
 from dagwarden.handlers.offer_lint import versions_of
 from dagwarden.handlers.validate import make_answer
 from dagwarden.ledger.state import LedgerState
@@ -25,7 +25,7 @@ from dagwarden.names import FOLDERS, ReleasePath, push_object
 from dagwarden.policy.environment import Environment
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Principal, Verdict
-from dagwarden.push.archive import DEFAULT_LIMITS, UnpackLimits, pack, unpack
+from dagwarden.push.archive import pack, unpack
 from dagwarden.push.changes import Offer as Packed
 from dagwarden.push.manifest import Delete, PushManifest, push_id
 from dagwarden.push.rules import find
@@ -77,7 +77,7 @@ def decide(question: Question, *, make_validator: Callable[[], Validator] = Vali
     if policy is not None and may_be_imported(offer, policy, judgement):
         with make_validator() as validator:
             judgement = ask(validated=_validate(question, offer, policy, validator))
-    return _to_verdict(question, offer, judgement, now)
+    return make_verdict(offer, policy, judgement, question.base.state.number, now)
 
 
 def _read_offer(question: Question, now: dt.datetime) -> Offer:
@@ -106,21 +106,12 @@ def _read_offer(question: Question, now: dt.datetime) -> Offer:
         ),
     )
     try:
-        unpacked = unpack(content, _limits_of(question.policy))
+        unpacked = unpack(content, limits_of(question.policy))
     except InvalidInput as error:
         findings.append(find("push-unreadable", message=error.message))
         return msgspec.structs.replace(offer, findings=tuple(findings))
     findings = list(dict.fromkeys([*findings, *unpacked.findings]))
     return msgspec.structs.replace(offer, files=unpacked.files, findings=tuple(findings))
-
-
-def _limits_of(policy: Policy | None) -> UnpackLimits:
-    if policy is None:
-        return DEFAULT_LIMITS
-    said = policy.limits
-    return UnpackLimits(
-        max_unpacked_bytes=said.max_push_bytes, max_files=said.max_files, max_file_bytes=said.max_file_bytes
-    )
 
 
 def _lint(question: Question, offer: Offer) -> list[Finding]:
@@ -154,23 +145,3 @@ def _lay(tree: Mapping[ReleasePath, bytes], root: Path) -> None:
         file = root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-
-
-def _to_verdict(question: Question, offer: Offer, judgement: Judgement, now: dt.datetime) -> Verdict:
-    return Verdict(
-        push_id=offer.push_id,
-        environment=offer.environment,
-        outcome=judgement.outcome,
-        principal=offer.principal,
-        source=offer.manifest.source,
-        head_commit=offer.manifest.head_commit,
-        policy_digest=None if question.policy is None else question.policy.digest,
-        facts_digest=judgement.facts_digest,
-        break_glass=offer.manifest.break_glass,
-        head=question.base.state.number,
-        dry_run=offer.manifest.dry_run,
-        findings=judgement.findings,
-        files_changed=len(judgement.changes),
-        switched_off=judgement.switched_off,
-        decided_at=now,
-    )

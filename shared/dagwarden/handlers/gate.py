@@ -33,11 +33,12 @@ from dagwarden.events.objects import ObjectEvent
 from dagwarden.handlers.approvals import find_push_event, read_approvals
 from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.head_imports import HeadImports
-from dagwarden.handlers.judge import Judgement, changes_python, judge, may_be_imported
+from dagwarden.handlers.judge import Judgement, changes_python, judge, make_verdict, may_be_imported
 from dagwarden.handlers.offer import (
     REMOVALS,
     Offer,
     arrival_of,
+    limits_of,
     may_offer,
     offered_push_id,
     read_offer,
@@ -71,7 +72,6 @@ from dagwarden.policy.environment import Environment
 from dagwarden.policy.load import load_policy
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome, Verdict
-from dagwarden.push.archive import DEFAULT_LIMITS, UnpackLimits
 from dagwarden.push.rules import find
 from dagwarden.validate.request import ValidateAnswer
 from dagwarden.validate.settings import settings_of
@@ -156,7 +156,7 @@ class Gate:
                 return None
         try:
             with stages.time("read"):
-                offer = read_offer(self._cloud, event, named, _unpack_limits(policy), policy.signers if policy else ())
+                offer = read_offer(self._cloud, event, named, limits_of(policy), policy.signers if policy else ())
         except NotFound:
             return None
         with stages.time("lint"):
@@ -207,7 +207,7 @@ class Gate:
         if judgement.outcome is Outcome.HELD:
             approvals = read_approvals(self._cloud, offer.environment, offer.push_id)
             judgement = ask(validated=validated, approvals=approvals)
-        verdict = self._to_verdict(offer, policy, judgement, state.number, stages)
+        verdict = self._make_verdict(offer, policy, judgement, state.number, stages)
         releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
         claim = Claim(verdict=verdict, releases=releases)
         if not verdict.is_waiting:
@@ -238,7 +238,7 @@ class Gate:
     def _ask_validator(self, offer: Offer, policy: Policy, base: ReleaseNumber) -> ValidateAnswer:
         _, airflow = versions_of(self._linter.describe(offer.environment))
         settings = settings_of(policy, airflow)
-        return self._validation.ask(offer, base, limits=_unpack_limits(policy), settings=settings)
+        return self._validation.ask(offer, base, limits=limits_of(policy), settings=settings)
 
     def _commit(self, offer: Offer, verdict: Verdict, judgement: Judgement, state: LedgerState) -> Committed | None:
         manifest = offer.manifest
@@ -303,7 +303,7 @@ class Gate:
             findings=tuple(finding for finding in findings if finding.severity is not Severity.ERROR),
             changes=signed.release.changes,
         )
-        verdict = self._to_verdict(offer, policy, judgement, ReleaseNumber(number - 1), stages)
+        verdict = self._make_verdict(offer, policy, judgement, ReleaseNumber(number - 1), stages)
         return self._publish(offer, msgspec.structs.replace(verdict, release=number))
 
     def _audit_verdict(self, offer: Offer, verdict: Verdict) -> None:
@@ -322,28 +322,11 @@ class Gate:
             entries.append(release_rolled_back(release, digest))
         self._audit.write(*entries)
 
-    def _to_verdict(
+    def _make_verdict(
         self, offer: Offer, policy: Policy | None, judgement: Judgement, head: ReleaseNumber, stages: Stages
     ) -> Verdict:
-        return Verdict(
-            push_id=offer.push_id,
-            environment=offer.environment,
-            outcome=judgement.outcome,
-            principal=offer.principal,
-            source=offer.manifest.source,
-            head_commit=offer.manifest.head_commit,
-            policy_digest=None if policy is None else policy.digest,
-            facts_digest=judgement.facts_digest,
-            approved_by=judgement.approved_by,
-            break_glass=offer.manifest.break_glass,
-            head=head,
-            dry_run=offer.manifest.dry_run,
-            findings=judgement.findings,
-            files_changed=len(judgement.changes),
-            switched_off=judgement.switched_off,
-            decided_at=self._now(),
-            stages_ms=stages.to_ms(),
-        )
+        verdict = make_verdict(offer, policy, judgement, head, self._now())
+        return msgspec.structs.replace(verdict, stages_ms=stages.to_ms())
 
     def _publish(self, offer: Offer, verdict: Verdict) -> Verdict:
         """The verdict is in the store afterwards, or the one that was there first.
@@ -384,12 +367,3 @@ class Gate:
             return self._ledger.state(offer.environment, number)
         except NotFound:
             return None
-
-
-def _unpack_limits(policy: Policy | None) -> UnpackLimits:
-    if policy is None:
-        return DEFAULT_LIMITS
-    limits = policy.limits
-    return UnpackLimits(
-        max_unpacked_bytes=limits.max_push_bytes, max_files=limits.max_files, max_file_bytes=limits.max_file_bytes
-    )

@@ -14,7 +14,7 @@ from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.lint.graph import PYTHON, ImportGraph
 from dagwarden.lint.import_rules import check_change
 from dagwarden.lint.imports import FileImports, read_imports
-from dagwarden.names import Digest, ReleasePath
+from dagwarden.names import Digest, ReleaseNumber, ReleasePath
 from dagwarden.policy.decide import decide
 from dagwarden.policy.environment import Environment
 from dagwarden.policy.facts import Approval, PushFacts
@@ -22,7 +22,7 @@ from dagwarden.policy.identities import judges_identities
 from dagwarden.policy.mentions import Mention, find_mentions
 from dagwarden.policy.model import Policy
 from dagwarden.policy.rules import index_rules
-from dagwarden.policy.verdict import Outcome
+from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.push.ancestry import check_ancestry
 from dagwarden.push.manifest import Put
 from dagwarden.push.paths import check_tree
@@ -132,6 +132,30 @@ def may_be_imported(offer: Offer, policy: Policy, judgement: Judgement) -> bool:
         return False
     fixed = index_rules()
     return not any(finding.severity is Severity.ERROR and fixed.get(finding.rule) for finding in judgement.findings)
+
+
+def make_verdict(
+    offer: Offer, policy: Policy | None, judgement: Judgement, head: ReleaseNumber, decided_at: dt.datetime
+) -> Verdict:
+    """The verdict that a judgement on top of `head` is."""
+    return Verdict(
+        push_id=offer.push_id,
+        environment=offer.environment,
+        outcome=judgement.outcome,
+        principal=offer.principal,
+        source=offer.manifest.source,
+        head_commit=offer.manifest.head_commit,
+        policy_digest=None if policy is None else policy.digest,
+        facts_digest=judgement.facts_digest,
+        approved_by=judgement.approved_by,
+        break_glass=offer.manifest.break_glass,
+        head=head,
+        dry_run=offer.manifest.dry_run,
+        findings=judgement.findings,
+        files_changed=len(judgement.changes),
+        switched_off=judgement.switched_off,
+        decided_at=decided_at,
+    )
 
 
 def changes_python(offer: Offer) -> bool:

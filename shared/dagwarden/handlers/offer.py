@@ -13,9 +13,10 @@ from dagwarden.events.objects import ObjectEvent, ObjectEventKind
 from dagwarden.ledger.archive import PlainFile
 from dagwarden.lint.finding import Finding
 from dagwarden.names import EnvironmentName, PushId, PushObject, RawDrop, ReleasePath
+from dagwarden.policy.model import Policy
 from dagwarden.policy.signers import Signer
 from dagwarden.policy.verdict import Principal
-from dagwarden.push.archive import UnpackLimits, unpack
+from dagwarden.push.archive import DEFAULT_LIMITS, UnpackLimits, unpack
 from dagwarden.push.attest import ATTESTATION, verify_attestation
 from dagwarden.push.manifest import Delete, PushManifest, Put, push_id
 from dagwarden.push.paths import check_names
@@ -73,6 +74,16 @@ def arrival_of(event: ObjectEvent) -> ObjectEvent:
 def stands_again(cloud: Cloud, event: ObjectEvent) -> bool:
     """Whether the name of what is gone is taken: then it was overwritten, or dropped anew, and not deleted."""
     return cloud.inbox.stat(event.name) is not None
+
+
+def limits_of(policy: Policy | None) -> UnpackLimits:
+    """How much of a push is read under a policy."""
+    if policy is None:
+        return DEFAULT_LIMITS
+    said = policy.limits
+    return UnpackLimits(
+        max_unpacked_bytes=said.max_push_bytes, max_files=said.max_files, max_file_bytes=said.max_file_bytes
+    )
 
 
 def read_offer(
