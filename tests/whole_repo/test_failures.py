@@ -9,11 +9,12 @@ import google.auth.exceptions
 import google.cloud.storage.exceptions
 import google.resumable_media.common
 import pytest
+import requests
 import requests.exceptions
 from google.api_core import exceptions as api
 
 from dagwarden import errors
-from dagwarden.cloud.failures import MAPPING, to_error
+from dagwarden.cloud.failures import MAPPING, say_error, to_error
 
 SOURCES: tuple[ModuleType, ...] = (
     api,
@@ -103,3 +104,22 @@ def test_rows_that_can_never_match_are_not_in_the_table() -> None:
 
 def test_a_defect_of_our_own_stays_what_it_is() -> None:
     assert to_error(KeyError("number"), "read", "prod") is None
+
+
+ANSWER = b'{"error": {"code": 404, "message": "No such object: b/prod/policy.yaml", "errors": []}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(ANSWER, "No such object: b/prod/policy.yaml"), (b"<html>", "GET /b: <html>"), (b"[]", "GET /b: []")],
+)
+def test_of_an_answer_the_services_own_sentence_is_told(body: bytes, said: str) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 404, body
+    error = api.NotFound(f"GET /b: {body.decode()}", response=answer)
+    assert say_error(error) == said
+
+
+def test_attempts_given_up_tell_what_the_last_one_met() -> None:
+    error = api.RetryError("Timeout of 60.0s exceeded", ConnectionError("Connection refused"))
+    assert say_error(error) == "Timeout of 60.0s exceeded, last exception: Connection refused"

@@ -54,9 +54,21 @@ def to_error(error: Exception, operation: str, subject: str) -> errors.Dagwarden
         if isinstance(error, foreign):
             may_pass = getattr(error, "retryable", False)  # google-auth's own word
             kind = errors.Unavailable if may_pass else ours
-            text = getattr(error, "message", None) or str(error) or type(error).__name__
-            return kind(str(text)[:500], operation=operation, subject=subject, hint=HINTS.get(kind, ""))
+            return kind(say_error(error)[:500], operation=operation, subject=subject, hint=HINTS.get(kind, ""))
     return None
+
+
+def say_error(error: Exception) -> str:
+    """What a foreign exception says to people: the sentence in the answer that it stands for, where there is one."""
+    if isinstance(error, api.RetryError):
+        return str(error)  # its message names the time alone, and not what was met
+    answer = getattr(error, "response", None)
+    if isinstance(answer, requests.Response):
+        try:
+            return str(answer.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            pass  # an answer in another form: all of it is told
+    return str(getattr(error, "message", None) or error) or type(error).__name__
 
 
 @contextmanager

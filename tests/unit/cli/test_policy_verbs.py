@@ -64,7 +64,7 @@ def test_impact_tells_what_another_policy_would_have_refused_and_what_of_that_is
     desk.allow(desk.push({"dags/a.py": "a = 1\n", "dags/b.py": "b = 1\n"}))
     desk.allow(desk.push({"plugins/c.py": "c = 1\n"}, source="https://git.example.com/other.git"))
     same = dagwarden("policy", "impact", str(write(tmp_path, desk)), "--last", "5")
-    assert (same.code, "past: of 2 pushes 2 allowed, 0 denied, 0 held" in same.out) == (0, True)
+    assert (same.code, "past: of 2 releases 2 allowed, 0 denied, 0 held" in same.out) == (0, True)
     file = write(tmp_path, desk)
     file.write_text(file.read_text().replace('"plugins/**"', '"plugins/none/**"'))
     done = dagwarden("policy", "impact", str(file), "--json")

@@ -29,7 +29,7 @@ def play(say: Callable[[str], None], folder: Path | None = None) -> bool:
 
 def _play(say: Callable[[str], None], folder: Path) -> bool:
     begun = time.monotonic()
-    say("Starting the local cloud, five functions and four agents …")
+    say("Starting the local cloud, six functions and four agents …")
     try:
         with running_stack(folder / "stack") as stack:
             say(f"   up after {time.monotonic() - begun:.1f} s\n")

@@ -46,10 +46,10 @@ def apply(
 ) -> None:
     """Make a checked policy the one in force. What it replaces stays in the bucket and can be restored.
 
-    Exit code 1 when it may not be applied; 4 when somebody else applied another one meanwhile.
+    Exit code 1 when it may not be applied; 3 when somebody else applied another one meanwhile.
     """
     content = _read(file)
-    name = _find_object(content, connection := connect(environment, *NEEDS))
+    name = _find_object(content, connection := connect(environment, *NEEDS), str(file))
     _tell(write_policy(connection, name, content, message), as_json)
 
 
@@ -63,7 +63,7 @@ def restore(
     connection = connect(environment, *NEEDS)
     name = policy_object(connection.environment)
     content = connection.cloud.store.read(name, generation)
-    _find_object(content, connection)
+    _find_object(content, connection, f"{name}#{generation}")
     _tell(write_policy(connection, name, content, message or f"restores generation {generation}"), as_json)
 
 
@@ -106,12 +106,12 @@ def write_policy(connection: Connection, name: str, content: bytes, message: str
 
 
 def impact(
-    file: FileArgument,
+    file: Annotated[Path, typer.Argument(help="policy.yaml", show_default=False)],
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="So many of the newest releases.")] = 200,
     environment: EnvironmentOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What a policy would have said to past pushes, and would say to what is live now. Exit code 1: it refuses some."""
+    """What a policy would have said to past releases, and would say to what is live now. Code 1: it refuses some."""
     from dagwarden.policy.load import load_policy
 
     policy = load_policy(_read(file), file.name)
@@ -162,7 +162,7 @@ def _print_impact(found: Impact) -> None:
         ]
         print_table(("release", "pushed", "who", "would be", "by"), rows)
     counts = ", ".join(f"{found.count(outcome)} {outcome}" for outcome in Outcome)
-    print_line(f"past: of {len(found.past)} pushes {counts}")
+    print_line(f"past: of {count(len(found.past), 'release')} {counts}")
     if found.live:
         print_table(
             ("release", "who", "live files", "refused by"),
@@ -186,19 +186,24 @@ def _read(file: Path) -> bytes:
         raise InvalidInput(error.strerror or "cannot be read", operation="read policy", subject=str(file)) from error
 
 
-def _find_object(content: bytes, connection: Connection) -> str:
-    """Where content of its kind lies, once it is found to be sound; else every fault is told and the verb ends."""
+def _find_object(content: bytes, connection: Connection, told: str) -> str:
+    """Where content of its kind lies, once it is found to be sound; else every fault is told and the verb ends.
+
+    Args:
+        told: what the content is called in faults.
+    """
     from dagwarden.policy.environment import load_environment
     from dagwarden.policy.load import load_policy
 
     try:
         if b"kind: Environment" in content:
-            _check_name(load_environment(content).name, connection.environment)
+            _check_name(load_environment(content, told).name, connection.environment)
             return environment_object(connection.environment)
-        load_policy(content)
+        load_policy(content, told)
     except InvalidInput as error:
         for fault in error.message.splitlines():
             print_line(fault, "bold red")
+        print_line(f"{told} may not be applied")
         raise typer.Exit(1) from error
     return policy_object(connection.environment)
 
