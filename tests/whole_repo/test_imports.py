@@ -15,7 +15,17 @@ PURE = (
     "policy",
     *(
         f"push.{name}"
-        for name in ("manifest", "archive", "paths", "rules", "ancestry", "tar", "ssh_key", "ssh_signature")
+        for name in (
+            "manifest",
+            "archive",
+            "paths",
+            "rules",
+            "ancestry",
+            "tar",
+            "ssh_key",
+            "ssh_signature",
+            "git_commit",
+        )
     ),
     *(f"ledger.{name}" for name in ("state", "envelope", "archive", "release", "changes")),
     *(f"sync.{name}" for name in ("plan", "drift", "notice")),

@@ -69,6 +69,9 @@ class Pusher(Section, frozen=True, kw_only=True):
     paths: Paths
     sources: Annotated[tuple[Glob, ...], Meta(description="repositories; `*` stands for any text")] = ("*",)
     refs: Annotated[tuple[Glob, ...], Meta(description="git refs, in full; `*` stops at `/`, `**` does not")] = ("**",)
+    commits: Annotated[
+        Literal["any", "signed"], Meta(description="`signed`: one of `signers` must have signed the commit pushed")
+    ] = "any"
     may: tuple[Action, ...] = (Action.PUSH,)
 
 

@@ -49,6 +49,14 @@ REF_NOT_ALLOWED = policy_page(
     "Merge into a ref the entry lists and push that.",
     fixed=_GRANTS,
 )
+COMMIT_NOT_SIGNED = policy_page(
+    "commit-not-signed",
+    "DW712",
+    "The commit that is pushed is signed by nobody whom the policy names.",
+    "An entry with `commits: signed` covers commits that one of `signers` has signed with an SSH key.",
+    "Sign it and push again: git config gpg.format ssh, user.signingKey KEY, git commit --amend -S.",
+    fixed=_GRANTS,
+)
 PATH_NOT_ALLOWED = policy_page(
     "path-not-allowed",
     "DW705",
@@ -178,6 +186,7 @@ PUSH_PAGES: tuple[Page, ...] = (
     UNATTESTED_PUSH,
     SOURCE_NOT_ALLOWED,
     REF_NOT_ALLOWED,
+    COMMIT_NOT_SIGNED,
     PATH_NOT_ALLOWED,
     PUSH_NOT_ALLOWED,
     FORCE_NOT_ALLOWED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
 from dagwarden.ledger.release import DeleteFile, FileChange
@@ -9,6 +10,7 @@ from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import Page, find
 from dagwarden.names import ReleasePath
 from dagwarden.policy import pages
+from dagwarden.policy.commits import explain_commit
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.globs import match_name, match_path
 from dagwarden.policy.model import Action, Policy, Pusher
@@ -26,17 +28,21 @@ def check_pushers(policy: Policy, facts: PushFacts) -> list[Finding]:
         return check_raw_drop(policy, facts.changes)
     if not facts.principal.attested_by:
         return [find(pages.UNATTESTED_PUSH, "nobody signed this push", clause=policy.clause("pushers"))]
-    return check_pusher(policy, facts.principal, facts.manifest, facts.changes)
+    at = facts.offered_at or facts.now
+    return check_pusher(policy, facts.principal, facts.manifest, facts.changes, at)
 
 
 def check_pusher(
-    policy: Policy, principal: Principal, manifest: PushManifest, changes: Iterable[FileChange]
+    policy: Policy, principal: Principal, manifest: PushManifest, changes: Iterable[FileChange], at: dt.datetime
 ) -> list[Finding]:
     """Every reason why this principal may not make these changes; none when one may.
 
     Each changed path must be covered by an entry that names the principal, its source and ref, and grants what is done:
     `push`, and `force` too when the push is forced. A rollback needs `rollback` for each path that it changes; it comes
-    from no source and no ref.
+    from no source and no ref. An entry that wants signed commits covers only what one of the signers has signed.
+
+    Args:
+        at: when the push arrived: by then keys must count.
     """
     paths = sorted({change.path for change in changes})
     named = [(i, pusher) for i, pusher in enumerate(policy.pushers) if match_name(principal.name, pusher.principals)]
@@ -46,6 +52,8 @@ def check_pusher(
     if manifest.rollback_to is not None:
         return list(_check_grant(policy, named, paths, Action.ROLLBACK, pages.ROLLBACK_NOT_ALLOWED))
     entries, refusal = _narrow(policy, principal, manifest, named)
+    if refusal is None:
+        entries, refusal = _narrow_by_commit(policy, manifest, entries, at)
     if refusal is not None:
         return [refusal]
     findings = list(_check_grant(policy, entries, paths, Action.PUSH, pages.PATH_NOT_ALLOWED))
@@ -85,6 +93,18 @@ def _narrow(
         said = f"{principal.name} may not push {manifest.ref or 'without a ref'}"
         return [], find(pages.REF_NOT_ALLOWED, said, clause=policy.clause("pushers", by_source[0][0], "refs"))
     return by_ref, None
+
+
+def _narrow_by_commit(
+    policy: Policy, manifest: PushManifest, entries: Entries, at: dt.datetime
+) -> tuple[Entries, Finding | None]:
+    """The entries that take the commit, signed or not, or why none does."""
+    wanting = [index for index, pusher in entries if pusher.commits == "signed"]
+    if not wanting or not (why := explain_commit(manifest, policy.signers, at)):
+        return entries, None
+    if left := [(index, pusher) for index, pusher in entries if index not in wanting]:
+        return left, None
+    return [], find(pages.COMMIT_NOT_SIGNED, why, clause=policy.clause("pushers", wanting[0], "commits"))
 
 
 def _check_grant(

@@ -117,6 +117,10 @@ class Repository:
         text = self._run("log", "-1", "--format=%B", "--end-of-options", commit).decode("utf-8", "replace").strip()
         return text[:MAX_MESSAGE_CHARS]
 
+    def read_commit(self, commit: str) -> bytes:
+        """The commit as git stores it: headers, signature, message."""
+        return self._run("cat-file", "commit", commit)
+
     def list_authors(self, base: str, head: str) -> tuple[str, ...]:
         """`NAME <E-MAIL>` of whoever wrote the commits after `base` (empty: all), newest first, each once."""
         which = f"{base}..{head}" if base else head

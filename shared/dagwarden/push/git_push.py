@@ -13,7 +13,7 @@ from dagwarden.push.archive import DEFAULT_LIMITS
 from dagwarden.push.changes import Comparison, Offer, compare_with_base, compare_with_ledger, make_offer
 from dagwarden.push.deliver import Delivery, say_left_behind
 from dagwarden.push.git import Repository
-from dagwarden.push.manifest import MAX_REASON_CHARS, PushManifest
+from dagwarden.push.manifest import MAX_COMMIT_BYTES, MAX_REASON_CHARS, PushManifest
 from dagwarden.push.mapping import Listing, map_files
 from dagwarden.push.released import Released, find_released
 from dagwarden.push.remote_helper import FETCH_FIRST, NON_FAST_FORWARD, STALE_INFO, UP_TO_DATE, PushOptions, RefSpec
@@ -121,7 +121,12 @@ class EnvironmentRemote:
             dry_run=self._options.is_dry_run,
             nonce=make_nonce(),
             break_glass=self._options.break_glass[:MAX_REASON_CHARS],
+            commit=self._read_commit(head),
         )
+
+    def _read_commit(self, commit: str) -> bytes:
+        content = self._repository.read_commit(commit)
+        return content if len(content) <= MAX_COMMIT_BYTES else b""
 
     def _refuse(self, spec: RefSpec, released: Released, head: str) -> str:
         """What speaks against the push before any file is looked at, in the words git knows.

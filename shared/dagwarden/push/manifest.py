@@ -14,6 +14,7 @@ from dagwarden.wire import digest, encode
 MAX_AUTHORS = 100
 MAX_MESSAGE_CHARS = 10_000
 MAX_REASON_CHARS = 1_000
+MAX_COMMIT_BYTES = 65_536
 
 FORMAT: Literal["dagwarden/push/v1"] = "dagwarden/push/v1"
 
@@ -71,6 +72,8 @@ class PushManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     nonce: Annotated[str, Meta(max_length=64)] = ""
     break_glass: Annotated[str, Meta(max_length=MAX_REASON_CHARS)] = ""
     """The reason of an emergency, which policy may let past its own rules; empty: it is none."""
+    commit: Annotated[bytes, Meta(max_length=MAX_COMMIT_BYTES)] = b""
+    """The head commit as git stores it, with its signature; empty: it comes from no repository, or is too large."""
 
 
 def encode_manifest(manifest: PushManifest) -> bytes:

@@ -86,6 +86,25 @@ def test_git_push_signs_with_the_key_that_git_is_configured_with(
 
 
 @pytest.mark.usefixtures("gate")
+def test_where_commits_must_be_signed_git_pushes_signed_ones_alone(repo: Repo, cloud: Cloud, key: Path) -> None:
+    name = policy_object(PROD)
+    policy = cloud.store.read(name).decode() + "    commits: signed\n"
+    info = cloud.store.stat(name)
+    assert info is not None
+    cloud.store.write(name, policy.encode(), generation=info.generation, content_type="application/yaml")
+    repo.git("config", "dagwarden.signWith", str(key))
+    repo.commit(dags__a="a = 1\n")
+    refused = repo.try_git("push", "prod", "main")
+    assert refused.returncode != 0
+    assert "commit-not-signed" in refused.stderr
+    repo.git("config", "gpg.format", "ssh")
+    repo.git("config", "user.signingKey", str(key))
+    repo.git("commit", "-q", "--amend", "--no-edit", "-S")
+    done = repo.try_git("push", "prod", "main")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("gate")
 def test_a_folder_and_a_rollback_are_signed_with_a_key_as_well(
     tmp_path: Path,
     push_environ: dict[str, str],
