@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from dagwarden.lint.imports import ROOTS, module_name
 
-_IMPORT_LINE = re.compile(r"\b(?:from|import)\b([^\n]*)")
+_RELATIVE = re.compile(r"\bfrom\s*\.")
 _WORD = re.compile(r"\w+")
 
 
@@ -19,12 +19,17 @@ def list_tops(paths: Iterable[str], *, roots: tuple[str, ...] = ROOTS) -> frozen
 def might_import(text: str, tops: frozenset[str]) -> bool:
     """Whether a file may import one of these top-level names, or allows by a comment what only the whole tree tells.
 
-    A fifth of the time that reading what it imports takes, where it does not.
+    Looked at are the lines with the word `import`: takes a tenth of the time that reading what it imports does.
     """
     if "import_module" in text or "dagwarden:" in text:
         return True
-    for line in _IMPORT_LINE.findall(text):
-        if "\\" in line or not line.isascii() or line.lstrip().startswith("."):
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if "import" not in line:
+            continue
+        if not line.isascii() or _RELATIVE.search(line):
+            return True
+        if "\\" in line or (number and "\\" in lines[number - 1]):  # the statement may go on, or have begun, elsewhere
             return True
         if not tops.isdisjoint(_WORD.findall(line)):
             return True
