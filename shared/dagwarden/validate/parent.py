@@ -20,6 +20,7 @@ from dagwarden.validate.crew import Crew
 from dagwarden.validate.extract.originals import capture_originals
 from dagwarden.validate.integrity import Snapshot
 from dagwarden.validate.link import Link
+from dagwarden.validate.pages import enlarge_pages
 from dagwarden.validate.preload import Preloaded, count_threads, is_worth
 from dagwarden.validate.rehearsal import rehearse
 from dagwarden.validate.report import Job, Outcome, Ready, ValidateSettings, Walls
@@ -131,6 +132,7 @@ class _Warm:
         """What is imported is out of the collector's sight, so that children do not copy it, and known as it is."""
         gc.collect()
         gc.freeze()
+        enlarge_pages()
         self._snapshot = Snapshot()
         self._validator = {name: each for name, each in sys.modules.items() if f"{name}.".startswith("dagwarden.")}
 

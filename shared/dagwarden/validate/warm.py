@@ -34,13 +34,14 @@ ENVIRONMENT: Mapping[str, str] = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 """All that a warm parent and its children find in their environment, with AIRFLOW_HOME and HOME, folders of their own:
-no credential, no address, no setting of whoever asked."""
+no credential, no address, no setting of whoever asked. Libraries start no thread: a parent with two is renewed."""
 
 
 class WarmParent:

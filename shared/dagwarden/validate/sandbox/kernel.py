@@ -1,6 +1,6 @@
 """The few system calls that Python 3.11 does not offer, each raising OSError as Python's own do.
 
-Source: prctl(2), unshare(2), mount(2), landlock(7), capabilities(7).
+Source: prctl(2), unshare(2), mount(2), madvise(2), landlock(7), capabilities(7).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x08000000, 0x10000000, 0x40000000
+MADV_COLLAPSE = 25
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -57,6 +58,15 @@ def mount_tmpfs(folder: str, size_bytes: int, inodes: int) -> None:
     options = f"size={size_bytes},nr_inodes={inodes},mode=0700".encode()
     flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
     _check(_LIBC.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", flags, options), "mount")
+
+
+def madvise(start: int, size_bytes: int, advice: int) -> None:
+    """The kernel was advised of a range of this process's memory.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _check(_LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size_bytes), ctypes.c_int(advice)), "madvise")
 
 
 def drop_capabilities() -> None:
