@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,8 +49,3 @@ def md5_hex(content: bytes) -> str:
 def md5_hex_of_base64(text: str) -> str:
     """Cloud Storage's base64 `md5Hash` as hex; empty stays empty (composed objects have none)."""
     return base64.b64decode(text).hex() if text else ""
-
-
-def join_lines(lines: Iterable[str]) -> bytes:
-    """Lines as bytes, each ended by a newline."""
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")

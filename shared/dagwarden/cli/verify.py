@@ -32,12 +32,20 @@ def verify(
 ) -> None:
     """Prove that the ledger is whole and that the bucket and every instance hold what it says.
 
-    Prints each check and its result; exit code 1 when anything differs or cannot be told.
+    Prints each check and its result; exit code 1 when anything differs or cannot be told, 4 when there is nothing to
+    hold against anything.
     """
-    from dagwarden.ledger.verify import Result
+    from dagwarden.ledger.verify import NO_RELEASE_YET, Result
 
     connection = connect(environment, *READS)
     checks = list(_check_all(connection.cloud, connection.environment, deep=deep, roots=tree or []))
+    if [check.detail for check in checks] == [NO_RELEASE_YET]:
+        raise NotFound(
+            "there is no release, no bucket and no instance",
+            operation="verify",
+            subject=connection.environment,
+            hint="correct the environment's name",
+        )
     differing = [check for check in checks if check.result is not Result.HOLDS]
     if as_json:
         print_json({"environment": connection.environment, "holds": not differing, "checks": checks})

@@ -11,15 +11,6 @@ from dagwarden.iam.snapshot import Snapshot
 
 BASIC_ROLES = ("roles/owner", "roles/editor", "roles/viewer")
 
-COMPOSER_ROLES = (
-    "roles/composer.admin",
-    "roles/composer.environmentAndStorageObjectAdmin",
-    "roles/composer.environmentAndStorageObjectViewer",
-    "roles/composer.user",
-    "roles/composer.worker",
-)
-"""Source: cloud.google.com/composer/docs/composer-3/access-control."""
-
 SERVICE_ACCOUNT_ROLES = (
     "roles/iam.serviceAccountUser",
     "roles/iam.serviceAccountTokenCreator",

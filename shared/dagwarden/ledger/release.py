@@ -87,7 +87,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     policy_digest: Digest
     warnings: int
-    """How many findings did not deny."""
+    """How many warnings its verdict tells."""
     forced: bool
     rollback_to: ReleaseNumber | None
     sources: dict[str, str] | None

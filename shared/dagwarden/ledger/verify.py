@@ -168,7 +168,7 @@ def verify_archives(cloud: Cloud, environment: EnvironmentName, releases: Iterab
 
     with ThreadPoolExecutor(max_workers=THREADS) as pool:
         faults = [fault for fault in pool.map(look, sorted(wanted.items())) if fault is not None]
-    return _compare("archives", f"{len(wanted)} deltas and snapshots, as the ledger names them", faults)
+    return _compare("archives", f"{count(len(wanted), 'archive')}, as the ledger names them", faults)
 
 
 def list_bucket(cloud: Cloud, bucket: str) -> dict[str, ObjectInfo]:

@@ -283,6 +283,11 @@ def test_before_the_first_release_verify_and_status_say_so(dagwarden: Dagwarden,
     assert (shown.code, shown.out.splitlines()[-1]) == (0, "no release yet; 2 instances ready for the first")
 
 
+def test_an_environment_that_nobody_made_is_not_verified(dagwarden: Dagwarden) -> None:
+    done = dagwarden("verify", "--environment", "prod-typo")
+    assert (done.code, "there is no release, no bucket and no instance" in done.err) == (4, True)
+
+
 def test_verify_names_what_differs_in_the_bucket(
     dagwarden: Dagwarden, cloud: Cloud, two: tuple[Committed, Committed]
 ) -> None:
