@@ -62,6 +62,9 @@ class Identity(Protocol):
             method: `create` or `update`.
         """
 
+    def object_created(self, caller: str, bucket: str, name: str) -> None:
+        """Write the Data Access audit entry of `storage.objects.create`, inside the transaction, where it is wanted."""
+
     def bucket_policy_changed(
         self, caller: str, bucket: str, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> None:

@@ -27,11 +27,12 @@ def explain(push: PushArgument, environment: EnvironmentOption = None, as_json: 
     """
     from dagwarden.policy.verdict import Outcome
 
-    verdict = find_push(connect(environment, "project", "store_bucket"), push)
+    connection = connect(environment, "project", "store_bucket")
+    verdict = find_push(connection, push)
     if as_json:
         print_json(verdict)
     else:
-        _print_verdict(verdict)
+        _print_verdict(verdict, connection)
     raise typer.Exit(0 if verdict.outcome is Outcome.ALLOWED else 1)
 
 
@@ -66,7 +67,7 @@ def approve(
     if as_json:
         print_json(held)
     else:
-        _print_verdict(held)
+        _print_verdict(held, connection)
     raise typer.Exit(0 if held.outcome is Outcome.ALLOWED else 1)
 
 
@@ -96,15 +97,18 @@ def find_push(connection: Connection, text: str) -> Verdict:
     return verdict
 
 
-def _print_verdict(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verdict, connection: Connection) -> None:
+    from dagwarden.audit.uploads import tell_uploader
     from dagwarden.policy.verdict import say_outcome
     from dagwarden.push.verdict_lines import finding_lines
 
     who = f"{verdict.principal.name} ({verdict.principal.attested_by or 'unattested'})"
+    uploaded_by = tell_uploader(connection.cloud, connection.environment, verdict.push_id, verdict.principal)
     print_facts(
         (
             ("push", verdict.push_id),
             ("pushed by", who),
+            ("uploaded by", uploaded_by),
             ("source", verdict.source),
             ("commit", verdict.head_commit),
             ("decided", format_time(verdict.decided_at)),

@@ -20,6 +20,7 @@ ReleaseArgument = Annotated[int | None, typer.Argument(min=1, help="Release numb
 
 def show(release: ReleaseArgument = None, environment: EnvironmentOption = None, as_json: JsonOption = False) -> None:
     """Show one release: who pushed it, why it was allowed, and every file it changed."""
+    from dagwarden.audit.uploads import tell_uploader
     from dagwarden.ledger.read import Ledger
 
     connection = connect(environment, *READS)
@@ -30,7 +31,8 @@ def show(release: ReleaseArgument = None, environment: EnvironmentOption = None,
     if as_json:
         print_json(summarize(signed))
         return
-    _print_facts(signed)
+    of = signed.release
+    _print_facts(signed, tell_uploader(connection.cloud, connection.environment, of.push_id, of.principal))
     print_line()
     _print_changes(signed)
 
@@ -48,7 +50,7 @@ def check_release(environment: EnvironmentName, head: ReleaseNumber, *releases: 
             raise NotFound(f"{environment} has no release {release}; the newest is {head}")
 
 
-def _print_facts(signed: SignedRelease) -> None:
+def _print_facts(signed: SignedRelease, uploaded_by: str) -> None:
     release = signed.release
     who = f"{release.principal.name} ({release.principal.attested_by or 'unattested'})"
     print_facts(
@@ -59,6 +61,7 @@ def _print_facts(signed: SignedRelease) -> None:
             ("tree", release.tree),
             ("push", release.push_id),
             ("pushed by", who),
+            ("uploaded by", uploaded_by),
             ("pushed", format_time(release.pushed_at)),
             ("committed", format_time(release.committed_at)),
             ("source", release.source),

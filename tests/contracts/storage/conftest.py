@@ -108,6 +108,9 @@ class FakeIdentity:
     def bucket_changed(self, caller: str, bucket: str, method: str) -> None:
         """Nobody listens to that here."""
 
+    def object_created(self, caller: str, bucket: str, name: str) -> None:
+        """Nor to that."""
+
     def bucket_policy_changed(
         self, caller: str, bucket: str, before: Mapping[str, Any], after: Mapping[str, Any]
     ) -> None:

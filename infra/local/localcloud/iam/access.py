@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localcloud.iam.audit import Change, audit_entry, policy_delta
+import msgspec
+
+from localcloud.iam.audit import Change, audit_entry, logs_writes, policy_delta
 from localcloud.iam.policies import Policies, Policy, granted_roles, grants
 from localcloud.iam.tokens import Tokens
 from localcloud.ports import ANONYMOUS, UNKNOWN
@@ -68,8 +70,17 @@ class Access:
         change = self._bucket_change(caller, bucket, "storage.setIamPermissions", "storage.buckets.setIamPolicy")
         self.record(change.with_details(policy_delta(before, after)))
 
+    def object_created(self, caller: str, bucket: str, name: str) -> None:
+        """Who wrote the object is in the Data Access log, where the project has it switched on."""
+        found = self._find_bucket_policy(bucket)
+        if found is None or not logs_writes(self._policies.get(f"projects/{found[0]}"), caller):
+            return
+        change = self._bucket_change(caller, bucket, "storage.objects.create", "storage.objects.create")
+        resource = f"{change.resource_name}/objects/{name}"
+        self.record(msgspec.structs.replace(change, resource_name=resource, log="data_access"))
+
     def record(self, change: Change) -> None:
-        """The change is in the admin-activity log."""
+        """The act is in the audit log it belongs to."""
         self._write_audit(audit_entry(change))
 
     def _bucket_change(self, caller: str, bucket: str, method: str, permission: str) -> Change:

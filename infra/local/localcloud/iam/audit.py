@@ -1,4 +1,4 @@
-"""Admin-activity audit entries: how Google logs that a policy, an account or a key changed.
+"""Audit entries: how Google logs that a policy, an account or a key changed, and who wrote an object.
 
 Source: google/cloud/audit/audit_log.proto; google/iam/v1/logging/audit_data.proto; cloud.google.com/logging/docs/audit.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from localcloud.timestamps import format_ns, now_ns
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One administrative act, as its audit entry will tell it."""
+    """One act, as its audit entry will tell it."""
 
     project: str
     service_name: str
@@ -28,6 +28,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     principal: str
     caller_ip: str = "127.0.0.1"
     user_agent: str = ""
+    log: Literal["activity", "data_access"] = "activity"
     details: Mapping[str, Any] = {}
 
     def with_details(self, details: Mapping[str, Any]) -> Change:
@@ -40,13 +41,13 @@ def audit_entry(change: Change) -> dict[str, Any]:
     now = format_ns(now_ns())
     return {
         "insertId": secrets.token_hex(7),
-        "logName": f"projects/{change.project}/logs/cloudaudit.googleapis.com%2Factivity",
+        "logName": f"projects/{change.project}/logs/cloudaudit.googleapis.com%2F{change.log}",
         "protoPayload": _payload(change, now),
         "resource": {
             "type": change.resource_type,
             "labels": {"project_id": change.project, **change.resource_labels},
         },
-        "severity": "NOTICE",
+        "severity": "NOTICE" if change.log == "activity" else "INFO",
         "timestamp": now,
     }
 
@@ -75,6 +76,22 @@ def _payload(change: Change, now: str) -> dict[str, Any]:
         "resourceName": change.resource_name,
         **change.details,
     }
+
+
+def logs_writes(policy: Mapping[str, Any], caller: str) -> bool:
+    """Whether a project's policy wants it logged when `caller` writes objects.
+
+    Source: cloud.google.com/logging/docs/audit/configure-data-access: off unless switched on, for all services or one.
+    """
+    configs = [
+        config
+        for service in policy.get("auditConfigs") or []
+        if service.get("service") in ("allServices", "storage.googleapis.com")
+        for config in service.get("auditLogConfigs") or []
+        if config.get("logType") == "DATA_WRITE"
+    ]
+    exempted = {member for config in configs for member in config.get("exemptedMembers") or []}
+    return bool(configs) and not exempted & {f"serviceAccount:{caller}", f"user:{caller}"}
 
 
 def policy_delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

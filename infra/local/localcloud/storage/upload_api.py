@@ -110,7 +110,10 @@ def _create(service: Service, request: Request, name: str, plan: Plan, body: byt
     bucket = service.buckets.get(request.bucket)
     content = service.keep(body)
     check_claims(content, claimed_checksums(plan.draft, request.headers))
-    return service.objects.create(bucket, name, plan.draft, content, plan.conditions)
+    with service.state.transaction():
+        version = service.objects.create(bucket, name, plan.draft, content, plan.conditions)
+        service.identity.object_created(request.caller, bucket.name, name)
+    return version
 
 
 def _open_session(service: Service, request: Request) -> Response:
