@@ -17,6 +17,7 @@ from dagwarden.audit.entry import LIST_BYTES, AuditEntry, AuditOutcome, Kind, sh
 from dagwarden.audit.write import make_labels, pick_timestamp, to_payload
 from dagwarden.errors import InvalidInput, Tampered
 from dagwarden.events import ObjectEvent, ObjectEventKind, PubsubEvent
+from dagwarden.iam.finding import IamFinding, Origin, RemoveMember
 from dagwarden.ledger.release import FORMAT, PutFile, Release, Restore
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.names import NO_PARENT, Digest, EnvironmentName, PushId, ReleaseNumber, ReleasePath
@@ -122,6 +123,14 @@ DRIFT: dict[str, Any] = {
     "at": AT,
 }
 
+FIX = RemoveMember(resource="buckets/b", role="roles/storage.objectViewer", member="allUsers")
+IAM_FINDING = IamFinding(
+    finding=Finding(rule="public-member", severity=Severity.ERROR, message="everybody may read it"),
+    resource=FIX.resource,
+    fix=FIX,
+    origin=Origin(principal="bob@example.com", at=AT),
+)
+
 EVERY: dict[Kind, Callable[[], AuditEntry]] = {
     Kind.PUSH_RECEIVED: lambda: entries.push_received(
         OBJECT, environment=PROD, push_id=PUSH, principal=ANNA, source="https://git.example.com/etl.git"
@@ -145,6 +154,15 @@ EVERY: dict[Kind, Callable[[], AuditEntry]] = {
         generation=0,
         message="ticket 7",
         at=AT,
+    ),
+    Kind.IAM_FOUND: lambda: entries.iam_found(
+        IAM_FINDING, environment=PROD, policy_digest=DIGEST, deed="call-1", at=AT, note="proposed"
+    ),
+    Kind.IAM_REMEDIATED: lambda: entries.iam_remediated(
+        FIX, environment=PROD, policy_digest=DIGEST, rules=["public-member"], deed="call-1", at=AT
+    ),
+    Kind.IAM_CHECKED: lambda: entries.iam_checked(
+        [IAM_FINDING], environment=PROD, policy_digest=DIGEST, deed="look-1", at=AT, looked_at=[FIX.resource]
     ),
     Kind.EVENT_REFUSED: lambda: entries.event_refused(
         InvalidInput("no JSON"), function="gate", attributes={"id": "1", "type": "t", "source": "s"}, at=AT

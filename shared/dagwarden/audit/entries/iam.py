@@ -25,6 +25,8 @@ from dagwarden.lint.finding import Severity
 from dagwarden.names import Digest, EnvironmentName
 from dagwarden.policy.verdict import Principal, count_findings
 
+FUNCTION = "iam_guard"
+"""Which tells of it."""
 _SEVERITIES = {Severity.ERROR: "ERROR", Severity.WARNING: "WARNING", Severity.INFO: "NOTICE"}
 
 
@@ -48,7 +50,7 @@ def iam_found(
         who=Principal(name=by) if by else UNKNOWN,
         what=What(action=found.finding.rule, resource=shorten(found.resource)),
         when=When(occurred_at=at),
-        where=Where(source=shorten(found.origin.caller_ip if found.origin else "")),
+        where=Where(source=shorten((found.origin and found.origin.caller_ip) or found.resource), function=FUNCTION),
         outcome=AuditOutcome.FOUND,
         why=explain(found.finding.message, (found.finding,), policy_digest),
         environment=environment,
@@ -79,7 +81,7 @@ def iam_remediated(
         who=UNKNOWN,
         what=What(action=f"take {shorten(fix.member, 500)} out of {shorten(fix.role, 200)}", resource=fix.resource),
         when=When(occurred_at=at),
-        where=Where(),
+        where=Where(source=shorten(fix.resource), function=FUNCTION),
         outcome=AuditOutcome.BEGUN,
         why=explain(f"remediation of {', '.join(rules)}", (), policy_digest),
         environment=environment,
@@ -109,7 +111,7 @@ def iam_checked(
         who=UNKNOWN,
         what=What(action="look at IAM", resource=f"{len(looked_at)} policies"),
         when=When(occurred_at=at),
-        where=Where(),
+        where=Where(source=environment, function=FUNCTION),
         outcome=AuditOutcome.DONE,
         why=explain(count_findings(each.finding for each in findings), (), policy_digest),
         environment=environment,
