@@ -126,7 +126,7 @@ def settings(project: str, cloud_environ: dict[str, str]) -> Settings:
     from google.cloud.pubsub_v1 import PublisherClient
 
     publisher = PublisherClient()
-    for topic in (settings.notices_topic, settings.receipts_topic, settings.dead_letters_topic):
+    for topic in (settings.notices_topic, settings.receipts_topic, settings.dead_letters_topic, settings.held_topic):
         publisher.create_topic(name=f"projects/{project}/topics/{topic}")
     publisher.transport.close()
     return settings

@@ -200,9 +200,14 @@ def verdict_object(environment: EnvironmentName, push_id: PushId) -> str:
     return f"{environment}/verdicts/{push_id}.json"
 
 
+def held_prefix(environment: EnvironmentName) -> str:
+    """Under it lies what was ever held in one environment, whatever became of it."""
+    return f"{environment}/held/"
+
+
 def held_object(environment: EnvironmentName, push_id: PushId) -> str:
     """What a push that waits for approvals waits for, as the gate first found."""
-    return f"{environment}/held/{push_id}.json"
+    return f"{held_prefix(environment)}{push_id}.json"
 
 
 def claim_object(environment: EnvironmentName, push_id: PushId, index: int) -> str:

@@ -47,6 +47,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("notices_topic", str, "dagwarden-notices", "Pub/Sub topic of release notices"),
     Setting("receipts_topic", str, "dagwarden-receipts", "Pub/Sub topic of instances' receipts"),
     Setting("dead_letters_topic", str, "dagwarden-dead-letters", "Pub/Sub topic of events no handler could take"),
+    Setting("held_topic", str, "dagwarden-held", "Pub/Sub topic whose messages make the gate look at held pushes"),
     Setting("audit_log", str, "dagwarden-audit", "id of the Cloud Logging log that audit entries go to"),
     Setting("logging_endpoint", str, "", "Cloud Logging endpoint, spoken to over HTTP; empty: Google's"),
     Setting("iam_endpoint", str, "", "endpoint of IAM, IAM Credentials and Resource Manager; empty: Google's"),
@@ -81,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notices_topic: str = "dagwarden-notices"
     receipts_topic: str = "dagwarden-receipts"
     dead_letters_topic: str = "dagwarden-dead-letters"
+    held_topic: str = "dagwarden-held"
     audit_log: str = "dagwarden-audit"
     logging_endpoint: str = ""
     iam_endpoint: str = ""

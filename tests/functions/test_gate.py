@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import pytest
 from dagwarden.audit.entry import Kind
 from dagwarden.audit.query import AuditQuery, read_entries
 from dagwarden.cloud.clients import Cloud
+from dagwarden.handlers.approvals import make_push_event
+from dagwarden.handlers.gate import Gate
 from dagwarden.ledger.read import Ledger
 from dagwarden.names import EnvironmentName, policy_object, verdict_object
 from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.push.approve import submit_approval
 from dagwarden.push.changes import Offer
+from dagwarden.push.held import list_waiting
 from dagwarden.push.manifest import PushManifest, Put
 from dagwarden.push.submit import Packed, attest, find_held, find_verdict, make_packed, submit
 from dagwarden.wire import decode, digest
@@ -27,6 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / "functions" / "gate"
 HEADERS: dict[str, dict[str, str]] = json.loads((REPOSITORY / "tests/events/headers.json").read_text())
 FINALIZED = HEADERS["storage_finalized"]
+PUBLISHED = HEADERS["pubsub_messagePublished"]
 PROD = EnvironmentName("prod")
 POLICY = """\
 apiVersion: dagwarden/v1
@@ -97,6 +102,29 @@ def test_an_approval_by_its_own_pusher_holds_it_still(cloud: Cloud, boot: Boot, 
     assert held.outcome is Outcome.HELD
     assert Ledger(cloud).find_head_number(PROD) == 0
     assert find_verdict(cloud, PROD, pushed.push_id) is None
+
+
+def test_a_message_of_the_schedule_denies_what_waited_too_long(cloud: Cloud, boot: Boot, pushed: Packed) -> None:
+    policy = POLICY.format(project=cloud.settings.project)
+    policy += "approvals:\n  - {name: a, from: [x@acme.example], expires_after: 1s}\n"
+    cloud.store.write(policy_object(PROD), policy.encode(), generation=None, content_type="application/yaml")
+    source = f"//pubsub.googleapis.com/projects/{cloud.settings.project}/topics/{cloud.settings.held_topic}"
+    message = {"message": {"messageId": "m1", "attributes": {"environment": PROD}}}
+    told = ({**PUBLISHED, "ce-source": source}, json.dumps(message))
+    broken = ({**PUBLISHED, "ce-source": source}, "[]")
+    event = make_push_event(cloud, PROD, pushed.push_id, "e1")
+    assert event is not None
+    Gate(cloud, now=lambda: event.time).handle(event)
+    [wait] = next(iter(list_waiting(cloud, PROD))).waits
+    while dt.datetime.now(dt.UTC) < wait.until:
+        threading.Event().wait(0.05)
+    answer = boot("gate", told, told, broken)
+    assert answer["statuses"] == [200, 200, 200]
+    verdict = find_verdict(cloud, PROD, pushed.push_id)
+    assert verdict is not None
+    assert [finding.rule for finding in verdict.findings] == ["approval-expired"]
+    assert kinds(cloud).count(Kind.EVENT_REFUSED) == 1
+    assert not any(name.startswith("google.cloud.pubsub") for name in answer["imported"])
 
 
 def test_no_client_is_imported_before_the_first_event(boot: Boot) -> None:

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -56,6 +57,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("show", "show", "show", SEE, "One release: who, what, why, and every file it changed."),
     Verb("diff", "diff", "diff", SEE, "What changed between two releases."),
     Verb("explain", "explain", "explain", SEE, "Why a push was allowed, denied or held, line by line of the policy."),
+    Verb("held", "held", "held", SEE, "Which pushes wait for whose approval, until when."),
     Verb("audit", "audit", "audit", SEE, "Who did what, when, from where, with which outcome and why."),
     Verb("access", "access", "access", SEE, "Who can in effect do what here: push, write the bucket, run code …"),
     Verb("dead-letters", "dead_letters", "app", SEE, "Events that no handler could take: list them, replay them."),
@@ -146,4 +148,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the `dagwarden` script."""
+    from dagwarden.cloud.zones import name_zones
+
+    os.environ.update(name_zones(os.environ))
     sys.exit(run(sys.argv[1:]))

@@ -24,7 +24,16 @@ def find_push_event(cloud: Cloud, event: ObjectEvent) -> ObjectEvent | None:
     named = parse_approval_object(event.name)
     if event.bucket != cloud.inbox.name or event.kind is not ObjectEventKind.FINALIZED or named is None:
         return event
-    info = cloud.inbox.stat(push_object(named.environment, named.push_id))
+    return make_push_event(cloud, named.environment, named.push_id, event.event_id)
+
+
+def make_push_event(cloud: Cloud, environment: EnvironmentName, push_id: PushId, event_id: str) -> ObjectEvent | None:
+    """The event of a push's arrival as it was told then, under the id of what makes the gate look at it anew.
+
+    Returns:
+        None when the inbox has no such push.
+    """
+    info = cloud.inbox.stat(push_object(environment, push_id))
     if info is None:
         return None
     return ObjectEvent(
@@ -36,7 +45,7 @@ def find_push_event(cloud: Cloud, event: ObjectEvent) -> ObjectEvent | None:
         md5=info.md5,
         metadata=info.metadata,
         time=info.updated_at,
-        event_id=event.event_id,
+        event_id=event_id,
         created_at=info.updated_at,
     )
 

@@ -204,7 +204,7 @@ class Gate:
                 return None
             with stages.time("decide"):
                 judgement = ask(validated=validated)
-        if judgement.outcome is Outcome.HELD:
+        if judgement.waits:
             approvals = read_approvals(self._cloud, offer.environment, offer.push_id)
             judgement = ask(validated=validated, approvals=approvals)
         verdict = self._make_verdict(offer, policy, judgement, state.number, stages)

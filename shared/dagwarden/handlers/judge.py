@@ -22,7 +22,7 @@ from dagwarden.policy.identities import judges_identities
 from dagwarden.policy.mentions import Mention, find_mentions
 from dagwarden.policy.model import Policy
 from dagwarden.policy.rules import index_rules
-from dagwarden.policy.verdict import Outcome, Verdict
+from dagwarden.policy.verdict import Outcome, Verdict, Wait
 from dagwarden.push.ancestry import check_ancestry
 from dagwarden.push.manifest import Put
 from dagwarden.push.paths import check_tree
@@ -42,6 +42,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Findings that the policy drops: counted, not told."""
     approved_by: tuple[str, ...] = ()
     """Whose approvals counted."""
+    waits: tuple[Wait, ...] = ()
+    """What it waits for, or has waited for in vain, where nothing else is against it."""
     facts_digest: Digest | None = None
     """Of what the policy was asked about; None where it was not asked."""
     target: LedgerState | None = None
@@ -118,6 +120,7 @@ def judge(
         findings=decision.findings,
         switched_off=decision.switched_off,
         approved_by=decision.approved_by,
+        waits=decision.waits,
         facts_digest=decision.facts_digest,
         changes=changes,
         target=target,
@@ -148,6 +151,7 @@ def make_verdict(
         policy_digest=None if policy is None else policy.digest,
         facts_digest=judgement.facts_digest,
         approved_by=judgement.approved_by,
+        waits=judgement.waits if judgement.outcome is Outcome.HELD else (),
         break_glass=offer.manifest.break_glass,
         head=head,
         dry_run=offer.manifest.dry_run,

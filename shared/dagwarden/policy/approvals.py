@@ -17,6 +17,7 @@ from dagwarden.policy.durations import Duration, read_duration
 from dagwarden.policy.facts import Approval, PushFacts
 from dagwarden.policy.globs import match_name, match_path
 from dagwarden.policy.section import Glob, Name, Principals, Section
+from dagwarden.policy.verdict import Wait
 from dagwarden.policy.windows import Moment, moment_of
 from dagwarden.push.manifest import push_id
 
@@ -59,9 +60,26 @@ def check_approvals(policy: Policy, facts: PushFacts, findings: Sequence[Finding
         if len(good) >= entry.needs:
             continue
         page, said = pages.APPROVAL_MISSING, _say_missing(entry, good, poor)
-        if facts.now >= _find_end(entry, facts):
+        if facts.is_raw_drop:
+            page = pages.APPROVAL_IMPOSSIBLE
+        elif facts.now >= _find_end(entry, facts):
             page, said = pages.APPROVAL_EXPIRED, f"`{entry.name}` was not given within {entry.expires_after}"
         yield find(page, said, clause=policy.clause("approvals", index))
+
+
+def list_waits(policy: Policy, facts: PushFacts, findings: Sequence[Finding]) -> tuple[Wait, ...]:
+    """What the push still waits for: whose word, and until when."""
+    return tuple(
+        Wait(
+            name=entry.name,
+            clause=policy.clause("approvals", index),
+            needs=entry.needs,
+            approvers=entry.approvers,
+            until=_find_end(entry, facts),
+        )
+        for index, entry in enumerate(policy.approvals)
+        if _applies(entry, facts, findings) and len(count_approvals(policy, entry, facts)[0]) < entry.needs
+    )
 
 
 def list_approvers(policy: Policy, facts: PushFacts, findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 import msgspec
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.names import Digest
-from dagwarden.policy.approvals import check_approvals, list_approvers
+from dagwarden.policy.approvals import check_approvals, list_approvers, list_waits
 from dagwarden.policy.break_glass import check_break_glass
 from dagwarden.policy.conditions.check import check_conditions
 from dagwarden.policy.enforcement import lift, rate_finding, waive
@@ -16,9 +16,9 @@ from dagwarden.policy.facts import PushFacts, digest_facts
 from dagwarden.policy.identities import check_identities
 from dagwarden.policy.limits import check_limits
 from dagwarden.policy.model import Policy
-from dagwarden.policy.pages import APPROVAL_MISSING
+from dagwarden.policy.pages import APPROVAL_EXPIRED, APPROVAL_MISSING
 from dagwarden.policy.pushers import check_pushers
-from dagwarden.policy.verdict import Outcome
+from dagwarden.policy.verdict import Outcome, Wait
 from dagwarden.policy.windows import check_windows
 
 CHECKS: tuple[Callable[[Policy, PushFacts], Iterable[Finding]], ...] = (
@@ -32,6 +32,9 @@ CHECKS: tuple[Callable[[Policy, PushFacts], Iterable[Finding]], ...] = (
 """All that policy itself holds a push to; each names the clause that says so."""
 
 
+_OF_TIME = {APPROVAL_MISSING.rule, APPROVAL_EXPIRED.rule}
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What a policy says to a push."""
 
@@ -42,6 +45,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Findings the policy drops: counted, not told."""
     approved_by: tuple[str, ...] = ()
     """Whose approvals counted."""
+    waits: tuple[Wait, ...] = ()
+    """What it waits for, or has waited for in vain, where nothing else is against it."""
     facts_digest: Digest
     """Of all that it rests on, so that it can be shown later on what it rested."""
 
@@ -57,14 +62,17 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
     found = [*facts.findings, *(finding for check in CHECKS for finding in check(policy, facts))]
     told = [rated for finding in found if (rated := _weigh(policy, finding, facts)) is not None]
     missing, approvers = list(check_approvals(policy, facts, told)), list_approvers(policy, facts, told)
+    waits = list_waits(policy, facts, told)
     told += [rated for finding in missing if (rated := _weigh(policy, finding, facts)) is not None]
     if facts.break_glass:
         told = [lift(policy, finding) for finding in told]
+    errors = {finding.rule for finding in told if finding.severity is Severity.ERROR}
     return Decision(
-        outcome=_find_outcome(told),
+        outcome=_find_outcome(errors),
         findings=tuple(sort_findings(told)),
         switched_off=len(found) + len(missing) - len(told),
         approved_by=approvers,
+        waits=waits if errors <= _OF_TIME else (),
         facts_digest=digest_facts(facts),
     )
 
@@ -75,8 +83,7 @@ def _weigh(policy: Policy, finding: Finding, facts: PushFacts) -> Finding | None
     return None if rated is None else waive(policy, rated, facts.now)
 
 
-def _find_outcome(findings: Iterable[Finding]) -> Outcome:
-    errors = {finding.rule for finding in findings if finding.severity is Severity.ERROR}
+def _find_outcome(errors: Set[str]) -> Outcome:
     if not errors:
         return Outcome.ALLOWED
     return Outcome.HELD if errors == {APPROVAL_MISSING.rule} else Outcome.DENIED

@@ -172,6 +172,14 @@ APPROVAL_EXPIRED = policy_page(
     "Push again.",
     category="approval",
 )
+APPROVAL_IMPOSSIBLE = policy_page(
+    "approval-impossible",
+    "DW742",
+    "A file was dropped into the inbox that would need approvals; only a push can be approved.",
+    "A dropped file has no signature and no author, so nobody could be kept from approving their own.",
+    "Push it instead: `git push` to the environment's remote, or `dagwarden push FOLDER`; then it waits for them.",
+    category="approval",
+)
 CONDITION_NOT_MET = policy_page(
     "condition-not-met",
     "DW790",
@@ -201,5 +209,6 @@ PUSH_PAGES: tuple[Page, ...] = (
     EMERGENCY_IN_FREEZE,
     APPROVAL_MISSING,
     APPROVAL_EXPIRED,
+    APPROVAL_IMPOSSIBLE,
     CONDITION_NOT_MET,
 )

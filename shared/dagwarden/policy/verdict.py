@@ -32,6 +32,20 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the service account's key; fingerprint of the SSH key."""
 
 
+class Wait(msgspec.Struct, frozen=True, kw_only=True):
+    """What a held push waits for, by one entry of the policy's approvals."""
+
+    name: str
+    clause: str
+    """The line of the policy that asks for it."""
+    needs: int
+    """How many have to approve, of those named."""
+    approvers: tuple[str, ...]
+    """Whom the policy asks, as it writes them."""
+    until: dt.datetime
+    """Aware, UTC: from then on it is too late."""
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the gate decided of one push, with every finding, and by which policy.
 
@@ -53,6 +67,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The reason of an emergency; empty: it is none."""
     approved_by: tuple[str, ...] = ()
     """Whose approvals counted."""
+    waits: tuple[Wait, ...] = ()
+    """What a held push waits for; nothing when it is allowed or denied."""
     head: ReleaseNumber = ReleaseNumber(0)
     """The head release the decision was made on."""
     release: ReleaseNumber | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import msgspec
@@ -10,19 +11,25 @@ import pytest
 
 from dagwarden.audit.entry import Kind
 from dagwarden.cloud.clients import Cloud
+from dagwarden.errors import InvalidInput, Permanent, Transient
+from dagwarden.events.messages import PubsubEvent
 from dagwarden.events.objects import ObjectEvent
 from dagwarden.handlers.gate import Gate
+from dagwarden.handlers.held import HeldPushes
 from dagwarden.names import ReleaseNumber, held_object
 from dagwarden.policy.verdict import Outcome, Verdict, say_outcome
 from dagwarden.push.approve import submit_approval
 from dagwarden.push.attest import ATTESTATION
+from dagwarden.push.held import list_waiting
 from dagwarden.push.submit import wait_for_verdict
 from dagwarden.wire import decode, digest
-from tests.scenarios.gate.desk import POLICY, PROD, Desk, event_of, push_of
+from localcloud.calls import Fault
+from localcloud.testing import RunningCloud
+from tests.scenarios.gate.desk import DELIVERIES, POLICY, PROD, Desk, event_of, push_of
 
 A = {"dags/a.py": "a = 1\n"}
 NEEDS_ONE = POLICY + (
-    'approvals:\n  - name: leads\n    from: ["lead*@{project}.iam.gserviceaccount.com"]\n    expires_after: 2d\n'
+    'approvals:\n  - name: leads\n    from: ["lead*@{project}.iam.gserviceaccount.com"]\n    expires_after: 12h\n'
     'break_glass:\n  principals: ["gate-sa@{project}.iam.gserviceaccount.com"]\n'
 )
 
@@ -149,3 +156,158 @@ def test_an_emergency_is_let_through_and_audited_as_critical(desk: Desk, policy:
     standing = decode(Verdict, desk.cloud.store.read(f"{PROD}/verdicts/{push_of(event)}.json"))
     assert standing.break_glass == "payroll stands still"
     assert standing.facts_digest
+
+
+# ---- held pushes that waited too long ------------------------------------------------------------------------------
+
+LATE = dt.timedelta(hours=18)
+
+
+def make_message(**attributes: str) -> PubsubEvent:
+    """A message of the schedule."""
+    return PubsubEvent(
+        topic="dagwarden-held",
+        subscription="",
+        message_id="m1",
+        data=b"",
+        attributes=attributes,
+        published_at=dt.datetime.now(dt.UTC),
+        delivery_attempt=None,
+    )
+
+
+def make_keeper(desk: Desk, later: dt.timedelta = LATE) -> HeldPushes:
+    """What the gate's function is after some time, started anew."""
+
+    def now() -> dt.datetime:
+        return dt.datetime.now(dt.UTC) + later
+
+    return HeldPushes(desk.cloud, Gate(desk.cloud, now=now), now=now)
+
+
+def tell(keeper: HeldPushes, message: PubsubEvent) -> None:
+    """Deliver a message until it is acknowledged."""
+    for _ in range(DELIVERIES):
+        try:
+            return keeper.take(message)
+        except Transient:
+            continue
+    raise AssertionError("never acknowledged")
+
+
+def test_a_schedule_denies_what_waited_too_long_once(desk: Desk, policy: str) -> None:
+    pushes = [desk.push(A), desk.push({"dags/b.py": "b = 1\n"})]
+    for push in pushes:
+        held(desk, push)
+    keeper = make_keeper(desk)
+    for message in (make_message(), make_message(environment=PROD), make_message()):
+        tell(keeper, message)
+        tell(make_keeper(desk), message)
+    verdicts = desk.verdicts()
+    assert set(verdicts) == {push_of(push) for push in pushes}
+    assert {verdict.outcome for verdict in verdicts.values()} == {Outcome.DENIED}
+    assert {finding.rule for verdict in verdicts.values() for finding in verdict.findings} == {"approval-expired"}
+    outcomes = [entry.outcome for entry in desk.audit(Kind.PUSH_VERDICT)]
+    assert sorted(map(str, outcomes)) == ["denied", "denied", "held", "held"]
+    desk.check()
+
+
+def test_a_schedule_leaves_alone_what_may_still_be_approved(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    held(desk, push)
+    tell(make_keeper(desk, dt.timedelta(hours=6)), make_message())
+    assert not desk.verdicts()
+    assert desk.allow(approve(desk, lead, push, policy)) == 1
+    tell(make_keeper(desk), make_message())
+    assert desk.verdicts()[push_of(push)].outcome is Outcome.ALLOWED
+
+
+def test_an_approval_that_comes_after_the_denial_changes_nothing(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    held(desk, push)
+    tell(make_keeper(desk), make_message())
+    verdict = desk.deliver(approve(desk, lead, push, policy))
+    assert verdict is not None
+    assert verdict.outcome is Outcome.DENIED
+    assert desk.head() == 0
+
+
+def test_an_approval_given_in_time_counts_though_its_event_is_late(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    held(desk, push)
+    approval = approve(desk, lead, push, policy)
+    tell(make_keeper(desk), make_message())
+    assert desk.verdicts()[push_of(push)].outcome is Outcome.ALLOWED
+    assert desk.allow(approval) == 1
+    desk.check()
+
+
+def test_four_schedules_at_once_come_to_one_verdict(desk: Desk, policy: str) -> None:
+    push = desk.push(A)
+    held(desk, push)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: tell(make_keeper(desk), make_message()), range(4)))
+    assert desk.verdicts()[push_of(push)].outcome is Outcome.DENIED
+    assert sorted(str(each.outcome) for each in desk.audit(Kind.PUSH_VERDICT, push_of(push))) == ["denied", "held"]
+
+
+def test_a_schedule_that_dies_at_any_call_is_finished_by_its_redelivery(
+    desk: Desk, cloud: Cloud, cloud_server: RunningCloud, policy: str
+) -> None:
+    hasty = Cloud(msgspec.structs.replace(cloud.settings, retry_deadline_s=0.01), cloud.credentials)
+    desk.cloud = hasty
+    held(desk, desk.push(A))
+    cloud_server.admin.reset_counts()
+    tell(make_keeper(desk), make_message())
+    calls = [
+        (each.service, each.method, nth) for each in cloud_server.admin.counts() for nth in range(1, each.count + 1)
+    ]
+    assert {service for service, _, _ in calls} >= {"storage", "logging"}
+    for service, method, nth in calls:
+        push = desk.push(A)
+        desk.deliver(push)
+        fault = Fault(service=service, action="drop_after", method=method, nth=nth, status=503)  # type: ignore[arg-type]
+        cloud_server.admin.plan_fault(fault)
+        tell(make_keeper(desk), make_message())
+        cloud_server.admin.forget_faults()
+        assert desk.verdicts()[push_of(push)].outcome is Outcome.DENIED, (service, method, nth)
+        outcomes = {str(entry.outcome) for entry in desk.audit(Kind.PUSH_VERDICT, push_of(push))}
+        assert outcomes == {"held", "denied"}, (service, method, nth)
+
+
+def test_a_push_that_cannot_be_decided_does_not_keep_the_others_waiting(desk: Desk, policy: str) -> None:
+    pushes = sorted((desk.push(A), desk.push(A)), key=push_of)
+    for push in pushes:
+        held(desk, push)
+    broken = held_object(PROD, push_of(pushes[0]))
+    desk.cloud.store.write(broken, b"{", generation=None, content_type="application/json")
+    with pytest.raises(Permanent):
+        make_keeper(desk).take(make_message())
+    assert set(desk.verdicts()) == {push_of(pushes[1])}
+
+
+def test_a_schedule_of_no_environment_is_refused(desk: Desk) -> None:
+    with pytest.raises(InvalidInput, match="no such environment"):
+        make_keeper(desk).take(make_message(environment="nowhere"))
+
+
+def test_what_a_held_push_waits_for_is_told_until_it_is_decided(desk: Desk, lead: Cloud, policy: str) -> None:
+    push = desk.push(A)
+    [wait] = held(desk, push).waits
+    assert (wait.name, wait.needs) == ("leads", 1)
+    assert wait.approvers == (f"lead*@{desk.cloud.settings.project}.iam.gserviceaccount.com",)
+    assert wait.until == push.time + dt.timedelta(hours=12)
+    assert [each.push_id for each in list_waiting(desk.cloud, PROD)] == [push_of(push)]
+    desk.allow(approve(desk, lead, push, policy))
+    assert not desk.verdicts()[push_of(push)].waits
+    assert not list(list_waiting(desk.cloud, PROD))
+
+
+def test_a_raw_drop_that_needs_approval_is_denied_and_says_how_to_push(desk: Desk, policy: str) -> None:
+    verdict = desk.deliver(desk.drop("dags/a.py", "a = 1\n"))
+    assert verdict is not None
+    assert verdict.outcome is Outcome.DENIED
+    [finding] = verdict.findings
+    assert finding.rule == "approval-impossible"
+    assert "`leads` needs 1 of" in finding.message
+    assert "git push" in finding.hint

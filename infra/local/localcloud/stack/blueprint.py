@@ -183,6 +183,7 @@ TRIGGERS = (
     TriggerPlan("gate", "gate", bucket=INBOX),
     TriggerPlan("gate-archived", "gate", bucket=INBOX, event_type=ARCHIVED),
     TriggerPlan("gate-deleted", "gate", bucket=INBOX, event_type=DELETED),
+    TriggerPlan("gate-held", "gate", topic=make_settings().held_topic),
     TriggerPlan("notify", "notify", bucket=LEDGER),
     TriggerPlan("mirror-releases", "mirror", bucket=LEDGER),
     TriggerPlan("mirror-drift", "mirror", topic=BUCKET_CHANGES_TOPIC),

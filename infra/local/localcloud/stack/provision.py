@@ -65,6 +65,7 @@ class Provisioner:
             settings.notices_topic,
             settings.receipts_topic,
             settings.dead_letters_topic,
+            settings.held_topic,
             plan.BUCKET_CHANGES_TOPIC,
             plan.IAM_TOPIC,
         )
