@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.benchmarks import agents, cold_start, decide, lint, pushes, throughput
+from tests.benchmarks import agents, cold_start, decide, lint, pushes, throughput, validate
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.report import ABOUT, format_value, render
 from tests.benchmarks.results import Row, encode_rows, load_rows, merge, write_whole
@@ -26,6 +26,7 @@ BENCHMARKS: Mapping[str, Callable[[Path, Scale], list[Row]]] = {
     "throughput": throughput.measure,
     "decide": decide.measure,
     "lint": lint.measure,
+    "validate": validate.measure,
 }
 """Name on the command line -> what measures it, in a folder of its own. `pushes` tells two."""
 

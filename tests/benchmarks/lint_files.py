@@ -48,6 +48,11 @@ def lay_out(folder: Path, most: int) -> Laid:
     return Laid(len(seen), size)
 
 
+def read_release(source: str, version: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of the system tests of one release of a provider."""
+    return _read_dags(_download(source, version))
+
+
 def _read_dags(archive: Path) -> Iterator[tuple[str, bytes]]:
     """The files that Airflow would search for DAGs and that compile, named from the folder they lie in."""
     with tarfile.open(archive) as opened:

@@ -69,6 +69,14 @@ ABOUT: dict[str, str] = {
         " the rest. What files import takes 0.05 here, where hardly one imports from its own tree; about half a"
         " millisecond for each that does."
     ),
+    "validate": (
+        "Imports in the sandbox, every layer of it raised, to the findings and the model, by a warm parent that has"
+        " seen the files before. *One file* is the time of a call with one file; *all at once* of a call with all of"
+        " them, as many children at a time as there are cores. The rivals run in fresh processes, their packages'"
+        " bytecode compiled, on the same files: Airflow's own `DagBag` in one process, its start included;"
+        " `python file.py`, the median of a few; Airflow's command, which imports them too. Google's system tests are"
+        " those of one release of its provider, in an environment that has it (`make test-providers`)."
+    ),
 }
 """What the figures of each benchmark mean, in the order they are told."""
 
