@@ -47,7 +47,7 @@ PROVIDERS_PYTEST := $(PROVIDERS)/bin/python -m pytest -q -p no:cacheprovider --c
 test-providers: ## read Google's and Kubernetes' own operators into the DAG model (1.6 GB, in an environment of its own)
 	$(UV) venv -q --allow-existing --python $(PYTHON) $(PROVIDERS)
 	$(UV) pip install -q --python $(PROVIDERS)/bin/python apache-airflow==3.3.2 apache-airflow-providers-google==22.8.0 \
-	  apache-airflow-providers-cncf-kubernetes==10.25.0 msgspec ast-grep-py pyyaml pytest pytest-timeout pytest-asyncio
+	  apache-airflow-providers-cncf-kubernetes==10.25.0 msgspec ast-grep-py pyyaml pyseccomp pytest pytest-timeout pytest-asyncio
 	AIRFLOW_HOME=$(abspath $(PROVIDERS))/airflow $(PROVIDERS_PYTEST) tests/unit/validate/providers.py
 
 AIRFLOW2 := .venv-airflow2
