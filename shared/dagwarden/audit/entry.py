@@ -124,7 +124,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 UNKNOWN = Principal(name="unknown")
 """Who did what nobody signed and no log names."""
 
-UNSEEN = Principal(name="unknown: Data Access audit logs are not read yet")
+UNSEEN = Principal(name="unknown: `dagwarden drift` asks the Data Access log")
 """Who changed an object behind Dagwarden's back: Cloud Storage's events do not say, its Data Access logs would."""
 
 

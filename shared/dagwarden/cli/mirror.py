@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dagwarden.audit.entry import UNSEEN
 from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import print_json, print_line, print_table
 from dagwarden.policy.verdict import count
 
 if TYPE_CHECKING:
+    from dagwarden.cloud.clients import Cloud
     from dagwarden.sync.drift import Drifted
     from dagwarden.sync.heal import Found
 
-COLUMNS = ("drift", "path", "generation", "changed", "remedy")
+COLUMNS = ("drift", "path", "generation", "changed", "by", "remedy")
+MOST_ASKED = 50
+"""Objects whose writer is looked up: each takes a question to Cloud Logging."""
 
 
 def drift(
@@ -25,11 +29,13 @@ def drift(
     as_json: JsonOption = False,
 ) -> None:
     """Compare the whole bucket with the newest release. Exit code 1 when there is drift, healed or not."""
-    found = _look(connect(environment, *READS), heal=heal, no_limit=no_limit)
+    connection = connect(environment, *READS)
+    found = _look(connection, heal=heal, no_limit=no_limit)
+    writers = name_writers(connection.cloud, found.survey.drifted)
     if as_json:
-        print_json(to_json(found, is_healed=heal))
+        print_json(to_json(found, is_healed=heal, writers=writers))
     else:
-        _print(found)
+        _print(found, writers)
     if found.survey.drifted:
         raise typer.Exit(1)
 
@@ -58,40 +64,58 @@ def _look(connection: Connection, *, heal: bool, no_limit: bool) -> Found:
     return healer.reconcile(environment, mirror.open_bucket(bucket), at=utc_now(), limit=limit)
 
 
-def to_json(found: Found, *, is_healed: bool) -> dict[str, Any]:
+def name_writers(cloud: Cloud, drifted: Sequence[Drifted]) -> dict[str, str]:
+    """Path -> who wrote what lies there, as far as the Data Access log tells; nobody where it cannot be read."""
+    from dagwarden.audit.uploads import find_writer
+    from dagwarden.errors import DagwardenError
+
+    writers: dict[str, str] = {}
+    for live in islice((each.live for each in drifted if each.live), MOST_ASKED):
+        try:
+            writer = find_writer(cloud, live.bucket, live.name, live.updated_at)
+        except DagwardenError:
+            return writers
+        if writer is not None:
+            writers[live.name] = writer.principal
+    return writers
+
+
+def to_json(found: Found, *, is_healed: bool, writers: Mapping[str, str]) -> dict[str, Any]:
     """What was found, as JSON.
 
     Args:
         is_healed: whether the remedies were carried out.
+        writers: see `name_writers`.
     """
     return {
         "release": found.release,
         "compared": found.survey.population,
         "lagging": list(found.survey.lagging),
         "healed": is_healed,
-        "by": UNSEEN.name,
-        "drift": [_to_row(drifted) for drifted in found.survey.drifted],
+        "drift": [_to_row(drifted, writers) for drifted in found.survey.drifted],
     }
 
 
-def _to_row(drifted: Drifted) -> dict[str, Any]:
+def _to_row(drifted: Drifted, writers: Mapping[str, str]) -> dict[str, Any]:
     live = drifted.live
     return {
         "drift": str(drifted.standing),
         "path": drifted.path,
         "generation": live.generation if live else None,
         "changed": live.updated_at.isoformat() if live else None,
+        "by": writers.get(drifted.path),
         "remedy": str(drifted.remedy),
         "found": live.md5 if live else None,
         "expected": drifted.wanted.md5 if drifted.wanted else None,
     }
 
 
-def _print(found: Found) -> None:
+def _print(found: Found, writers: Mapping[str, str]) -> None:
     if found.survey.drifted:
-        rows = [_to_row(drifted) for drifted in found.survey.drifted]
+        rows = [_to_row(drifted, writers) for drifted in found.survey.drifted]
         print_table(COLUMNS, [[str(row[column] or "") for column in COLUMNS] for row in rows])
-        print_line(f"changed by {UNSEEN.name}")
+        if len(writers) < len(rows):
+            print_line("who changed it is known as far as Data Access logs are kept and may be read")
     if found.survey.lagging:
         print_line(f"waiting for the mirror: {count(len(found.survey.lagging), 'file')}")
     what = f"release {found.release}" if found.release else "nothing, for there is no release yet"

@@ -25,7 +25,7 @@ def test_an_overwritten_file_is_reported_then_put_back(lived_in: House) -> None:
     assert lived_in.tree() == {A: b"one", B: b"b"}
     (detected,), (healed,) = lived_in.audit("drift.detected"), lived_in.audit("drift.healed")
     assert detected.what.resource == healed.what.resource == f"gs://{lived_in.bucket_name}/{A}#{generation}"
-    assert detected.who.name == "unknown: Data Access audit logs are not read yet"
+    assert detected.who.name == "unknown: `dagwarden drift` asks the Data Access log"
     assert detected.details["drift"] == "changed"
     assert detected.details["found"] != detected.details["expected"]
 
