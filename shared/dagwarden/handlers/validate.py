@@ -23,7 +23,7 @@ from dagwarden.errors import (
 from dagwarden.handlers.offer import Offer, read_offer
 from dagwarden.handlers.stages import Stages
 from dagwarden.ledger.read import Ledger
-from dagwarden.names import Digest, EnvironmentName, ReleaseNumber, ReleasePath, parse_inbox_object
+from dagwarden.names import EnvironmentName, ReleaseNumber, ReleasePath, parse_inbox_object
 from dagwarden.push.manifest import Put
 from dagwarden.sync.replica import Replica
 from dagwarden.sync.trees import Tree
@@ -46,7 +46,6 @@ STATUSES: tuple[tuple[type[DagwardenError], int], ...] = (
 
 Answer = tuple[bytes, int, dict[str, str]]
 JSON = {"content-type": "application/json"}
-NO_DIGEST = Digest("")
 
 
 class _Room(msgspec.Struct, kw_only=True):
@@ -125,8 +124,8 @@ class ValidateService:
         try:
             with room.replica.overlaid(changes, offer.files) as root, stages.time("import"):
                 room.standing, report = validate_next(
-                    self._validator, _doubt(room.standing, pushed), root, table=_table(tree, offer), pushed=pushed,
-                    settings=request.settings,
+                    self._validator, room.standing, root, table=_table(tree, offer), pushed=pushed,
+                    settings=request.settings, base=room.replica.folder(tree),
                 )  # fmt: skip
         finally:
             room.tidying = self._tidier.submit(room.replica.tidy)
@@ -139,14 +138,6 @@ class ValidateService:
             room = _Room(replica=Replica(self._ledger, environment, self._folder / environment))
             self._rooms[environment] = room
         return room
-
-
-def _doubt(standing: Standing | None, pushed: Collection[ReleasePath]) -> Standing | None:
-    """The tree known, as if it held something else at these paths: what a push brings is imported each time it is
-    judged, whatever came of it before (a denial, a dry run, a lost race, an answer that was lost)."""
-    if standing is None:
-        return None
-    return msgspec.structs.replace(standing, table={**standing.table, **dict.fromkeys(pushed, NO_DIGEST)})
 
 
 def make_answer(

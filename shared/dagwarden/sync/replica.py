@@ -55,6 +55,10 @@ class Replica:
         self._tree = tree
         return tree
 
+    def folder(self, tree: Tree) -> Path:
+        """Where a tree that was followed lies."""
+        return self._root.trees / tree.name
+
     @contextmanager
     def overlaid(self, changes: Iterable[Change], contents: Mapping[ReleasePath, PlainFile]) -> Iterator[Path]:
         """A folder that holds the tree with these changes made, within the block; the replica stays as it is.

@@ -62,16 +62,17 @@ def validate_tree(
     known: Mapping[ReleasePath, FileReport] | None = None,
     graph: ImportGraph | None = None,
     candidates: frozenset[ReleasePath] | None = None,
+    imports_unknown: bool = True,
 ) -> TreeReport:
     """Import the DAG files and plugins that a change affects, and hold all DAGs that are known against each other.
 
     Args:
         root: a folder with dags/ and plugins/, as the release will be.
         changed: paths put or deleted; None is everything.
-        known: reports from before the change. Files missing from it are imported too. None: what is not changed is
-            not known, and not imported unless it may run differently now.
+        known: reports from before the change; None: there are none.
         graph: which of the tree's modules import which; None reads it from the tree where it is needed.
         candidates: the tree's DAG files and plugins; None looks for them.
+        imports_unknown: whether files missing from `known` are imported too, where it is given.
 
     Raises:
         Unavailable: no warm parent can be started.
@@ -80,7 +81,7 @@ def validate_tree(
         candidates = find_candidates(root, settings.airflow)
     if graph is None:
         graph = build_graph(_read_python(root)) if changed is not None else ImportGraph({}, {}, {}, frozenset())
-    chosen = choose(candidates, changed, graph, known)
+    chosen = choose(candidates, changed, graph, known, imports_unknown=imports_unknown)
     reports = {report.path: report for report in validator.validate_files(root, chosen, settings)}
     files = {path: report for path, report in {**(known or {}), **reports}.items() if path in candidates}
     dag_files = [path for path in candidates if not path.startswith(f"{PLUGINS}/")]
@@ -97,6 +98,8 @@ def choose(
     changed: Collection[str] | None,
     graph: ImportGraph,
     known: Mapping[ReleasePath, FileReport] | None,
+    *,
+    imports_unknown: bool = True,
 ) -> list[ReleasePath]:
     """The files to import, sorted: a pure function.
 
@@ -116,7 +119,7 @@ def choose(
         if path in reached:
             return True
         if report is None:
-            return known is not None or has_data
+            return (known is not None and imports_unknown) or has_data
         return has_data if report.reads is None else not touched.isdisjoint(report.reads)
 
     return sorted(filter(is_affected, candidates))

@@ -85,6 +85,22 @@ def test_a_denied_deletion_is_denied_each_time_it_is_pushed(desk: Desk) -> None:
         assert desk.deny(desk.push({A: uses + "# touched\n"}, deletes=(HELPER,), base="one")) == {"package-missing"}
 
 
+def test_a_deletion_alone_is_denied_each_time_it_breaks_what_the_text_does_not_tell(desk: Desk) -> None:
+    uses = dag("a", "import importlib\nimportlib.import_module('shared' + '_code')")
+    desk.allow(desk.push({A: uses, HELPER: "VALUE = 1\n"}, head="one"))
+    for _ in range(2):
+        assert desk.deny(desk.push(deletes=(HELPER,), base="one")) == {"package-missing"}
+    desk.allow(desk.push({B: dag("b")}, base="one", head="two"))
+
+
+def test_a_validator_that_knows_nothing_yet_sees_what_a_deletion_breaks(desk: Desk) -> None:
+    desk.write_policy(IMPORTING.replace("required", "skipped").format(project=desk.cloud.settings.project))
+    uses = dag("a", "import importlib\nimportlib.import_module('shared' + '_code')")
+    desk.allow(desk.push({A: uses, HELPER: "VALUE = 1\n"}, head="one"))
+    desk.write_policy(IMPORTING.format(project=desk.cloud.settings.project))
+    assert desk.deny(desk.push(deletes=(HELPER,), base="one")) == {"package-missing"}
+
+
 def test_what_would_be_denied_is_not_let_in_by_a_dry_run_of_it(desk: Desk) -> None:
     broken = {A: dag("a", "raise ValueError('no')")}
     assert "import-error" in desk.deny(desk.push(broken, dry_run=True))
