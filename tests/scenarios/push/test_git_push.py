@@ -108,7 +108,7 @@ def test_who_may_not_write_to_the_inbox_is_told_whom_to_ask(
     assert done.returncode != 0
     assert f"{settings.service_account} may not create objects everywhere in gs://{cloud.inbox.name}" in done.stderr
     assert f"! [remote rejected] main -> main ({settings.service_account} may not create objects there)" in done.stderr
-    assert "hint: ask the platform team to grant it roles/storage.objectCreator" in done.stderr
+    assert "hint: ask the platform team for roles/storage.objectCreator" in done.stderr
 
 
 @pytest.mark.usefixtures("inbox_gate")
