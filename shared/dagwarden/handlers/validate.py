@@ -122,7 +122,9 @@ class ValidateService:
         changes = offer.manifest.changes
         pushed = [change.path for change in changes]
         try:
-            with room.replica.overlaid(changes, offer.files) as root, stages.time("import"):
+            with stages.time("overlay"):
+                root = room.replica.overlay(changes, offer.files)
+            with stages.time("import"):
                 room.standing, report = validate_next(
                     self._validator, room.standing, root, table=_table(tree, offer), pushed=pushed,
                     settings=request.settings, base=room.replica.folder(tree),

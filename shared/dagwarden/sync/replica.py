@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dagwarden.errors import Contended
@@ -28,6 +27,7 @@ class Replica:
         self._environment = environment
         self._root = Root(folder)
         self._root.open(environment, "replica")
+        self._overlay = self._root.staging / "overlaid"
         self._tree = self._root.current_tree()
 
     def close(self) -> None:
@@ -59,9 +59,10 @@ class Replica:
         """Where a tree that was followed lies."""
         return self._root.trees / tree.name
 
-    @contextmanager
-    def overlaid(self, changes: Iterable[Change], contents: Mapping[ReleasePath, PlainFile]) -> Iterator[Path]:
-        """A folder that holds the tree with these changes made, within the block; the replica stays as it is.
+    def overlay(self, changes: Iterable[Change], contents: Mapping[ReleasePath, PlainFile]) -> Path:
+        """A folder that holds the tree with these changes made; the replica stays as it is.
+
+        It lies there until `tidy`: with 10,000 files that is not for whoever waits for an answer.
 
         Raises:
             Unavailable: it cannot be laid down, for instance because a file would take a folder's name.
@@ -70,18 +71,16 @@ class Replica:
         tree = self._tree
         assert tree is not None, "follow comes first"
         changed = _plan(tree, changes)
-        staged = self._root.staging / "overlaid"
+        staged = self._overlay
         with on_disk("lay over", staged):
             remove_tree(staged)
             stage(self._root, tree, changed, staged, FOLDERS)
             lay(staged, changed, contents, is_synced=False)
-        try:
-            yield staged
-        finally:
-            remove_tree(staged)
+        return staged
 
     def tidy(self) -> None:
-        """A spare for the next overlay lies ready, and former trees are gone."""
+        """A spare for the next overlay lies ready, and the last one and former trees are gone."""
+        remove_tree(self._overlay)
         if self._tree is None:
             return
         with on_disk("tidy", self._root.path):
