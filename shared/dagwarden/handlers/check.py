@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 
 from dagwarden.errors import InvalidInput
 from dagwarden.events.objects import ObjectEvent, ObjectEventKind
-from dagwarden.handlers.judge import changes_python, judge, make_verdict, may_be_imported
+from dagwarden.handlers.judge import changes_python, judge, make_verdict, may_be_imported, weigh
 from dagwarden.handlers.offer import Offer, limits_of
 from dagwarden.handlers.offer_lint import versions_of
 from dagwarden.handlers.validate import make_answer
@@ -69,14 +68,14 @@ def decide(question: Question, *, make_validator: Callable[[], Validator] = Vali
     if policy is None:
         findings.append(find("policy-missing"))
     imports = build_graph(dict(question.base.files.items())) if changes_python(offer) else None
-    ask = functools.partial(
-        judge, offer, policy, findings, question.base.state, None,
+    case = weigh(
+        offer, policy, findings, question.base.state, None,
         environment=question.environment, imports=imports, now=now,
     )  # fmt: skip
-    judgement = ask()
+    judgement = judge(case)
     if policy is not None and may_be_imported(offer, policy, judgement):
         with make_validator() as validator:
-            judgement = ask(validated=_validate(question, offer, policy, validator))
+            judgement = judge(case, validated=_validate(question, offer, policy, validator))
     return make_verdict(offer, policy, judgement, question.base.state.number, now)
 
 

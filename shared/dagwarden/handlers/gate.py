@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import uuid
 from collections.abc import Callable
 
@@ -33,7 +32,7 @@ from dagwarden.events.objects import ObjectEvent
 from dagwarden.handlers.approvals import find_push_event, read_approvals
 from dagwarden.handlers.claim import Claim, take_claim
 from dagwarden.handlers.head_imports import HeadImports
-from dagwarden.handlers.judge import Judgement, changes_python, judge, make_verdict, may_be_imported
+from dagwarden.handlers.judge import Judgement, changes_python, judge, make_verdict, may_be_imported, weigh
 from dagwarden.handlers.offer import (
     REMOVALS,
     Offer,
@@ -190,11 +189,11 @@ class Gate:
         with stages.time("imports"):
             imports = self._imports.at(state) if changes_python(offer) else None
         with stages.time("decide"):
-            ask = functools.partial(
-                judge, offer, policy, findings, state, self._find_target(offer),
+            case = weigh(
+                offer, policy, findings, state, self._find_target(offer),
                 environment=self._describe(offer.environment), imports=imports, now=self._now(),
             )  # fmt: skip
-            judgement = ask()
+            judgement = judge(case)
         validated = None
         if policy is not None and may_be_imported(offer, policy, judgement):
             try:
@@ -203,10 +202,10 @@ class Gate:
             except PreconditionFailed:
                 return None
             with stages.time("decide"):
-                judgement = ask(validated=validated)
+                judgement = judge(case, validated=validated)
         if judgement.waits:
             approvals = read_approvals(self._cloud, offer.environment, offer.push_id)
-            judgement = ask(validated=validated, approvals=approvals)
+            judgement = judge(case, validated=validated, approvals=approvals)
         verdict = self._make_verdict(offer, policy, judgement, state.number, stages)
         releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
         claim = Claim(verdict=verdict, releases=releases)

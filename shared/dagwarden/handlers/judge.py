@@ -52,7 +52,19 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """The import graph of the tree as it would be; None where it was not made."""
 
 
-def judge(
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """An offer on top of one head, with all that is known of it before its code is run or anybody approves."""
+
+    changes: tuple[FileChange, ...] = ()
+    findings: tuple[Finding, ...]
+    target: LedgerState | None = None
+    imports: ImportGraph | None = None
+    policy: Policy | None = None
+    facts: PushFacts | None = None
+    """What the policy is asked about; None where there is nothing to ask, or nobody."""
+
+
+def weigh(
     offer: Offer,
     policy: Policy | None,
     findings: list[Finding],
@@ -61,28 +73,24 @@ def judge(
     *,
     environment: Environment | None = None,
     imports: ImportGraph | None = None,
-    validated: ValidateAnswer | None = None,
-    approvals: tuple[Approval, ...] = (),
     now: dt.datetime,
-) -> Judgement:
-    """Judge an offer on top of `state`.
+) -> Case:
+    """Make a case of an offer on top of `state`.
 
     Args:
         findings: what unpacking, attestation and lint found: none of it hangs on the head.
         target: for a rollback, the state it goes back to.
         environment: what it is pushed to; None where nobody described it.
         imports: the import graph of `state`; None when the push changes no Python.
-        approvals: of the push, those whose signatures hold; read once it is known to need some.
-        validated: what importing found on top of `state`; None before that, and where nothing is imported.
     """
     manifest = offer.manifest
     is_whole = all(change.path in offer.files for change in manifest.changes if isinstance(change, Put))
     if not is_whole:
-        return _deny(findings)
+        return Case(findings=tuple(findings))
     changes: tuple[FileChange, ...]
     if manifest.rollback_to is not None:
         if target is None:
-            return _deny([*findings, find("rollback-target-missing")])
+            return Case(findings=(*findings, find("rollback-target-missing")))
         changes = changes_of_rollback(state, target)
     else:
         changes = changes_of_push(state, manifest, offer.files)
@@ -91,30 +99,44 @@ def judge(
     if imports is not None and manifest.rollback_to is None:
         after = _change_imports(imports, changes, offer)
         findings = [*findings, *check_change(imports, after, [change.path for change in changes])]
-    if validated is not None:
-        findings = [*findings, *drop_told(validated.findings, findings)]
     if policy is None:
-        return _deny(findings, changes, target)
-    decision = decide(
-        policy,
-        PushFacts(
-            principal=offer.principal,
-            manifest=manifest,
-            is_raw_drop=offer.is_raw_drop,
-            state=state,
-            changes=changes,
-            findings=tuple(findings),
-            files=() if validated is None else validated.models,
-            unread=_find_unread(changes, validated),
-            import_seconds={} if validated is None else validated.import_seconds,
-            environment=environment,
-            approvals=approvals,
-            break_glass=manifest.break_glass,
-            offered_at=offer.event.time,
-            mentions=_find_mentions(changes, offer) if judges_identities(policy) else (),
-            now=now,
-        ),
+        return Case(findings=tuple(findings), changes=changes, target=target)
+    facts = PushFacts(
+        principal=offer.principal,
+        manifest=manifest,
+        is_raw_drop=offer.is_raw_drop,
+        state=state,
+        changes=changes,
+        environment=environment,
+        break_glass=manifest.break_glass,
+        offered_at=offer.event.time,
+        mentions=_find_mentions(changes, offer) if judges_identities(policy) else (),
+        now=now,
     )
+    return Case(findings=tuple(findings), changes=changes, target=target, imports=after, policy=policy, facts=facts)
+
+
+def judge(case: Case, *, validated: ValidateAnswer | None = None, approvals: tuple[Approval, ...] = ()) -> Judgement:
+    """Judge a case; it is asked again as more becomes known.
+
+    Args:
+        validated: what importing found on top of the same head; None before that, and where nothing is imported.
+        approvals: of the push, those whose signatures hold; read once it is known to need some.
+    """
+    if case.policy is None or case.facts is None:
+        return _deny(case)
+    findings = case.findings
+    if validated is not None:
+        findings = (*findings, *drop_told(validated.findings, findings))
+    facts = msgspec.structs.replace(
+        case.facts,
+        findings=findings,
+        files=() if validated is None else validated.models,
+        unread=_find_unread(case.changes, validated),
+        import_seconds={} if validated is None else validated.import_seconds,
+        approvals=approvals,
+    )
+    decision = decide(case.policy, facts)
     return Judgement(
         outcome=decision.outcome,
         findings=decision.findings,
@@ -122,9 +144,9 @@ def judge(
         approved_by=decision.approved_by,
         waits=decision.waits,
         facts_digest=decision.facts_digest,
-        changes=changes,
-        target=target,
-        imports=after,
+        changes=case.changes,
+        target=case.target,
+        imports=case.imports,
     )
 
 
@@ -191,8 +213,7 @@ def _change_imports(imports: ImportGraph, changes: tuple[FileChange, ...], offer
     return imports.replace(put, [change.path for change in changes if isinstance(change, DeleteFile)])
 
 
-def _deny(
-    findings: list[Finding], changes: tuple[FileChange, ...] = (), target: LedgerState | None = None
-) -> Judgement:
+def _deny(case: Case) -> Judgement:
     """Refuse what no policy can be asked about: at least one of the findings is an error and says why."""
-    return Judgement(outcome=Outcome.DENIED, findings=tuple(sort_findings(findings)), changes=changes, target=target)
+    findings = tuple(sort_findings([*case.findings]))
+    return Judgement(outcome=Outcome.DENIED, findings=findings, changes=case.changes, target=case.target)
