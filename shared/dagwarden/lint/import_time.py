@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-DeferredNode = FunctionNode | ast.Lambda
 
 CALLED_DECORATORS = frozenset({"dag", "task_group"})
 """Decorators whose function runs when it is called in the file. A `@task` does not: calling it makes an operator.

@@ -180,9 +180,7 @@ SCHEDULING_RULES: tuple[DagRule, ...] = (
     ),
     DagRule(
         page=TOO_MANY_RETRIES,
-        check=_tell_tasks(
-            f"tried again more than {MOST_RETRIES} times", lambda task: (task.retries or 0) > MOST_RETRIES
-        ),
+        check=_tell_tasks(f"tried again more than {MOST_RETRIES} times", _tries_too_often),
     ),
     DagRule(page=BACKOFF_WITHOUT_CAP, check=_tell_tasks("delays grow beyond a day", _backs_off_too_far)),
     DagRule(page=EXECUTION_TIMEOUT_MISSING, check=_tell_tasks("nothing ends what hangs", _lacks_timeout)),
