@@ -91,6 +91,7 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
     read_model(found, task.root, task.path, task.originals)
     return ChildReport(
         model=found.model,
+        suspects=tuple(found.suspects),
         failures=tuple(found.failures),
         patched=find(found.classes),
         reads=watch.reads(),

@@ -12,10 +12,12 @@ from typing import Any
 import msgspec
 
 from dagwarden.names import ReleasePath
+from dagwarden.validate.extract.fields import Limits
 from dagwarden.validate.extract.file import extract_file, find_classes, find_dags
 from dagwarden.validate.extract.originals import Originals
 from dagwarden.validate.loading import Loadable, explain, list_modules, list_plugin
 from dagwarden.validate.model import FileModel
+from dagwarden.validate.plain import Suspect
 from dagwarden.validate.report import Failure
 
 PLUGINS = "plugins/"
@@ -29,6 +31,7 @@ class Defined(msgspec.Struct, kw_only=True):
     seconds: float = 0.0
     """That Airflow would spend on it."""
     model: FileModel | None = None
+    suspects: list[Suspect] = []
     classes: list[type] = []
     """Those of its DAGs and tasks, and all they descend from."""
 
@@ -57,7 +60,9 @@ def read_model(found: Defined, root: Path, path: ReleasePath, originals: Origina
     if path.startswith(PLUGINS) or (found.failures and not found.modules):
         return
     try:
-        found.model = extract_file(originals, found.modules, path)
+        limits = Limits()
+        found.model = extract_file(originals, found.modules, path, limits)
+        found.suspects = limits.suspects
         found.classes = find_classes(originals, find_dags(originals, found.modules))
     except BaseException as error:  # noqa: BLE001 (what cannot be read is a finding)
         found.failures.append(explain(error, root))

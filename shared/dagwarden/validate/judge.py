@@ -18,6 +18,7 @@ from dagwarden.validate.places import place
 from dagwarden.validate.report import ChildReport, Deed, DeedKind, Ended, Failure, FileReport, Outcome, ValidateSettings
 from dagwarden.validate.rules.failures import find_page
 from dagwarden.validate.rules.table import FILE_WITHOUT_DAG, OPERATOR_PATCHED, check_file
+from dagwarden.validate.secrets import check_secrets
 
 RULES_OF_DEEDS: dict[DeedKind, str] = {
     DeedKind.NETWORK: "network-at-import",
@@ -44,7 +45,9 @@ def judge(outcome: Outcome, root: Path, settings: ValidateSettings, source: byte
     """
     is_whole = outcome.ended is Ended.REPORTED and not outcome.report.unconfined
     model = _place_model(outcome, source) if is_whole else None
-    told = check_file(model, opted_in=settings.opted_in) if model is not None else []
+    told = []
+    if model is not None:
+        told = [*check_file(model, opted_in=settings.opted_in), *check_secrets(model, outcome.report.suspects)]
     found = [*_judge_deeds(outcome, root), *_judge_end(outcome, root, settings, {each.rule for each in told})]
     if outcome.report.failures:
         told = [each for each in told if each.rule != FILE_WITHOUT_DAG.rule]

@@ -27,3 +27,14 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: Plain
     known: Known
+
+
+class Suspect(msgspec.Struct, frozen=True, kw_only=True):
+    """A text among a task's arguments that may be a secret: it is judged outside of the sandbox, then forgotten."""
+
+    task_id: str
+    place: str
+    """Where it stands, e.g. `env_vars.DB_PASSWORD`."""
+    name: str
+    """What it is called there."""
+    text: str

@@ -10,6 +10,7 @@ from dagwarden.lint.finding import Finding
 from dagwarden.names import ReleasePath
 from dagwarden.validate.guarantees import DEFAULT_GUARANTEES, Guarantee
 from dagwarden.validate.model import DagModel, FileModel
+from dagwarden.validate.plain import Suspect
 from dagwarden.validate.sandbox.probe import LayerReport
 
 MIB = 1 << 20
@@ -79,6 +80,8 @@ class ChildReport(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
 
     model: FileModel | None = None
     """What the file defines; None where the import failed, or the file is a plugin."""
+    suspects: tuple[Suspect, ...] = ()
+    """Of what tasks are given: judged by who reads this, and kept by nobody."""
     failures: tuple[Failure, ...] = ()
     patched: tuple[str, ...] = ()
     """Airflow's or the validator's own functions and classes that are not what they were before the import."""

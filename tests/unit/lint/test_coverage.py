@@ -11,9 +11,17 @@ from dagwarden.lint.coverage import ECLIPSED, GOVERNANCE, NOT_ASKED_OF_RUFF, Ent
 from dagwarden.lint.lint import lint_files
 from dagwarden.lint.ruff_rules import RUFF_RULES
 from dagwarden.names import ReleasePath
-from dagwarden.policy.rules import list_pages
+from dagwarden.policy.rules import POLICY_RULES, list_pages
+from dagwarden.validate.import_rules import IMPORT_RULES
+from dagwarden.validate.rules.failures import RULES_OF_EXCEPTIONS
+from dagwarden.validate.rules.table import MODEL_PAGES, SHARED_RULES
 
 PAGES = {page.rule: page for page in list_pages()}
+SEEN_LATER = {
+    *(page.rule for page in (*MODEL_PAGES, *POLICY_RULES, *RULES_OF_EXCEPTIONS.values())),
+    *(rule.id for rule in IMPORT_RULES),
+    *SHARED_RULES,
+}
 SIZES = {"C": 17, "S": 14, "P": 11, "X": 13, "I": 13, "M": 15, "O": 7}
 
 
@@ -26,6 +34,12 @@ def test_the_catalogue_is_whole() -> None:
 def test_what_the_text_can_decide_has_a_rule(key: str, entry: Entry) -> None:
     assert bool(entry.rules) == (Mode.TEXT in entry.modes), key
     assert [rule for rule in entry.rules if rule not in PAGES] == []
+
+
+@pytest.mark.parametrize(("key", "entry"), GOVERNANCE.items())
+def test_what_only_the_import_shows_has_a_rule(key: str, entry: Entry) -> None:
+    assert bool(entry.later) == bool({Mode.DAG, Mode.FLEET} & set(entry.modes)), key
+    assert [rule for rule in entry.later if rule not in SEEN_LATER] == []
 
 
 def test_every_rule_on_the_text_belongs_to_an_entry() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.unit.validate.importing import HEAD, ReadDagFile, import_file
 
+from dagwarden.validate.extract.fields import Limits
 from dagwarden.validate.extract.file import extract_file
 from dagwarden.validate.extract.originals import Originals, capture_originals
 from dagwarden.validate.model import FileModel
@@ -41,7 +42,7 @@ def read_dag_file(originals: Originals, tmp_path: Path) -> Iterator[ReadDagFile]
         file = tmp_path / f"{name}.py"
         file.write_text(HEAD + textwrap.dedent(text))
         try:
-            return extract_file(originals, [import_file(file, name)], f"dags/{file.name}")
+            return extract_file(originals, [import_file(file, name)], f"dags/{file.name}", Limits())
         finally:
             sys.modules.pop(name, None)
 

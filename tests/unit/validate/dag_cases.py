@@ -118,6 +118,32 @@ CASES: dict[str, Cases] = {
             "with TaskGroup('g') as g: [empty(f'x{n}') for n in range(250)]\ng >> bash('a')",
         ),
     ),
+    "chain-too-long": Cases(
+        (
+            "bash('a') >> bash('b')",
+            "chain(*[empty(f'x{n}') for n in range(100)])",
+            "bash('a') >> [empty(f'x{n}') for n in range(150)] >> bash('z')",
+        ),
+        (
+            "chain(*[empty(f'x{n}') for n in range(101)])",
+            "chain(bash('a'), [bash('b'), bash('c')], *[empty(f'x{n}') for n in range(99)])",
+            "with TaskGroup('g') as g: chain(*[empty(f'x{n}') for n in range(100)])\ng >> bash('a')",
+        ),
+    ),
+    "latest-image": Cases(
+        (
+            "Pod(task_id='a', image='europe-docker.pkg.dev/acme/etl/load:1.4.2')",
+            "Pod(task_id='a', image='registry:5000/load@sha256:' + 'a' * 64)",
+            "Pod(task_id='a', image='{{ var.value.image }}')",
+            "Pod(task_id='a', image='projects/acme/global/images/worker')",
+        ),
+        (
+            "IMAGE = ''.join(['load', ':la', 'test'])\nPod(task_id='a', image=IMAGE)",
+            "for name in ['load', 'clean']: Pod(task_id=name, image=f'registry:5000/acme/{name}')",
+            "Pod.partial(task_id='a').expand(image=['acme/load:1', 'acme/load:latest'])",
+            "with DAG('b', schedule=None, default_args={'image': 'load'}): Pod(task_id='a')",
+        ),
+    ),
     "invalid-cron": Cases(
         (write_dag("schedule='0 5 * * 1-5'"), write_dag("schedule='@hourly'"), write_dag(f"schedule={HOUR}")),
         (write_dag("schedule='0 25 * * *'"), write_dag("schedule='daily'"), write_dag("schedule='* * * *'")),

@@ -14,7 +14,7 @@ from dagwarden.validate.model import FileModel
 
 HEAD = """\
 import datetime as dt
-from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, TaskGroup, dag, task, task_group
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator, TaskGroup, chain, dag, task, task_group
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 """

@@ -70,7 +70,7 @@ def test_what_could_not_be_seen_to_the_end_is_never_allowed(tmp_path: Path, rule
 
 
 def test_no_fixed_rule_and_no_failed_import_can_be_allowed() -> None:
-    fixed = {rule for rule, why in index_rules().items() if why}
+    fixed = {rule for rule, why in index_rules().items() if why and "takes `# dagwarden: allow" not in why}
     failed = {rule.id for rule in IMPORT_RULES if "DW351" <= rule.code <= "DW365"}
     assert fixed & TOLD_BY_IMPORTS <= NEVER_ALLOWED
     assert failed | {"object-lies", "operator-patched", "tasks-unreadable"} <= NEVER_ALLOWED <= TOLD_BY_IMPORTS

@@ -9,11 +9,14 @@ from tests.unit.validate.importing import ReadDagFile
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.validate.rules.environment import ENVIRONMENT_PAGES
 from dagwarden.validate.rules.failures import find_page
+from dagwarden.validate.rules.identities import HARD_CODED_SECRET
 from dagwarden.validate.rules.table import DAG_RULES, FILE_PAGES, MODEL_PAGES, SHARED_RULES, check_file
 
-PAGES = {page.rule: page for page in (*(rule.page for rule in DAG_RULES), *FILE_PAGES, *ENVIRONMENT_PAGES)}
-OTHERWISE_TESTED = {"model-cut", "operator-patched", "duplicate-dag-id", "missing-target"}
-"""In test_rules_environment.py."""
+PAGES = {
+    page.rule: page for page in (*(rule.page for rule in DAG_RULES), *FILE_PAGES, *ENVIRONMENT_PAGES, HARD_CODED_SECRET)
+}
+OTHERWISE_TESTED = {"model-cut", "operator-patched", "duplicate-dag-id", "missing-target", "hard-coded-secret"}
+"""In test_rules_environment.py and test_secrets.py."""
 
 INVALID = [(rule, case) for rule, cases in CASES.items() for case in cases.invalid]
 VALID = [(rule, case) for rule, cases in CASES.items() for case in cases.valid]

@@ -21,17 +21,19 @@ from dagwarden.validate.extract.peek import (
     text_of,
 )
 from dagwarden.validate.model import MAX_EDGES, MAX_FACTS, MAX_ITEMS, MAX_TASKS, MAX_TEXT, Cut
+from dagwarden.validate.plain import Suspect
 
 T = TypeVar("T")
 
 
 class Limits(msgspec.Struct, kw_only=True):
-    """How much more of one file the model holds, and what was left out."""
+    """How much more of one file the model holds, and what was left out of it."""
 
     tasks: int = MAX_TASKS
     edges: int = MAX_EDGES
     budget: Budget = msgspec.field(default_factory=Budget)
     cuts: list[Cut] = msgspec.field(default_factory=list)
+    suspects: list[Suspect] = msgspec.field(default_factory=list)
 
     def cut(self, what: str, kept: int, of: int) -> None:
         """Note that something was more than is kept; the first few notes stand for all."""

@@ -24,18 +24,18 @@ from dagwarden.validate.extract.peek import (
 from dagwarden.validate.model import MAX_DAGS, MAX_ITEMS, MAX_TEXT, FileModel
 
 
-def extract_file(originals: Originals, modules: Iterable[types.ModuleType], path: str) -> FileModel:
+def extract_file(originals: Originals, modules: Iterable[types.ModuleType], path: str, limits: Limits) -> FileModel:
     """Everything the DAGs of a file say, sorted by id; nothing of theirs is called, nothing is changed.
 
     Args:
         originals: taken by `capture_originals` before the file was imported.
         modules: what importing it gave: one module, or each of a zip file's.
         path: in the release.
+        limits: unused so far; afterwards they hold what is suspect of being a secret.
     """
     modules = tuple(modules)
     originals.forget()
     dags = find_dags(originals, modules)
-    limits = Limits()
     limits.cut("DAGs", MAX_DAGS, len(dags))
     models = sorted((read_dag(originals, dag, limits) for dag in dags[:MAX_DAGS]), key=lambda model: model.dag_id)
     patched = sorted({name for kind in _kinds_of(originals, dags) for name in find_patched(originals, kind)})

@@ -25,6 +25,7 @@ from dagwarden.validate.extract.peek import (
 from dagwarden.validate.extract.targets import read_targets
 from dagwarden.validate.identity import find_facts
 from dagwarden.validate.model import MAX_FACTS, MAX_ITEMS, Sensor, TaskModel
+from dagwarden.validate.suspects import find_suspects
 
 _SENSORS = frozenset({"BaseSensorOperator"})
 _BRANCHES = frozenset({"BaseBranchOperator", "BranchMixIn", "BranchPythonOperator"})
@@ -65,6 +66,7 @@ def read_task(originals: Originals, task: object, task_id: str, place: Place, li
     names = {base.rpartition(".")[2] for base in bases} | {operator.rpartition(".")[2]}
     facts, count = find_facts(arguments, [qualified_name(base) for base in true_mro(kind)])
     limits.cut(f"facts of task {task_id}", MAX_FACTS, count)
+    limits.suspects += find_suspects(task_id, arguments)
     return TaskModel(
         task_id=task_id,
         operator=operator,

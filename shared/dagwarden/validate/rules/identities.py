@@ -20,6 +20,14 @@ PRIVILEGED_POD = share_page(
     "DW412", "privileged-pod", Severity.WARNING,
     "Leave it out; give the pod the volume, port or capability it needs instead.",
 )  # fmt: skip
+LATEST_IMAGE = share_page(
+    "DW405", "latest-image", Severity.WARNING, "Name a fixed tag, or better a digest (`image@sha256:…`)."
+)  # fmt: skip
+HARD_CODED_SECRET = share_page(
+    "DW401", "hard-coded-secret", Severity.ERROR,
+    "Keep it in Secret Manager, an Airflow connection or a Kubernetes Secret and name it here; then revoke this one.",
+)  # fmt: skip
+"""Decided on what the model does not hold: see `secrets`."""
 ENVIRONMENT_IDENTITY = make_page(
     "DW520", "environment-identity", "identity", Severity.INFO,
     "Finds Google operators with neither a connection of their own nor an `impersonation_chain`.",
@@ -80,6 +88,9 @@ GRANTING = (
     "GCSObjectCreateAclEntryOperator",
 )
 _HOST = re.compile(r"(?i)(privileged|host_?network|host_?pid|host_?ipc|host_?path|allow_?privilege_?escalation)$")
+_UNPINNED = re.compile(r"(?!.*://|(.*/)?projects/)([^@]*:latest|([^/@]+/)*[^/:@]+)")
+"""Names of container images; those of machines' disks are paths of a project."""
+_GIVEN = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
 _ACTS = frozenset(
     {
         FactKind.CONNECTION,
@@ -126,6 +137,10 @@ def _is_unreadable(_: TaskModel, fact: IdentityFact) -> bool:
 
 def _reaches_host(_: TaskModel, fact: IdentityFact) -> bool:
     return fact.kind is FactKind.KUBERNETES_SETTING and _HOST.search(fact.argument) is not None
+
+
+def _is_unpinned(_: TaskModel, fact: IdentityFact) -> bool:
+    return fact.kind is FactKind.IMAGE and fact.known in _GIVEN and _UNPINNED.fullmatch(fact.value) is not None
 
 
 def _lacks_account(_: TaskModel, fact: IdentityFact) -> bool:
@@ -179,6 +194,11 @@ IDENTITY_RULES: tuple[DagRule, ...] = (
     ),
     DagRule(page=TEMPLATED_IDENTITY, check=_tell_facts("known at run time only", _is_templated), is_shared=True),
     DagRule(page=PRIVILEGED_POD, check=_tell_facts("a pod that reaches its node", _reaches_host), is_shared=True),
+    DagRule(
+        page=LATEST_IMAGE,
+        check=_tell_facts("whatever was pushed last under that name:", _is_unpinned, named=True),
+        is_shared=True,
+    ),
     DagRule(
         page=ENVIRONMENT_IDENTITY, check=_tell_facts("acts as the environment's own service account", _is_environments)
     ),

@@ -10,6 +10,8 @@ from dagwarden.validate.rules.rule import DagRule, Told, make_page, name_some, n
 
 MAX_DEGREE = 200
 """Dependencies of one task on one side."""
+MAX_CHAIN = 100
+"""Tasks that wait for each other in a row."""
 
 DAG_CYCLE = make_page(
     "DW320", "dag-cycle", "correctness", Severity.ERROR,
@@ -41,6 +43,12 @@ TOO_MANY_DEPENDENCIES = make_page(
     f"Finds tasks with more than {MAX_DEGREE} direct dependencies on one side.",
     "Each of them is looked at in every loop of the scheduler.",
     "Put an EmptyOperator between two wide stages, or map one task over its inputs.",
+)  # fmt: skip
+CHAIN_TOO_LONG = make_page(
+    "DW325", "chain-too-long", "performance", Severity.INFO,
+    f"Finds DAGs where more than {MAX_CHAIN} tasks wait for each other in a row.",
+    "Each costs a loop of the scheduler and a start of a worker process, one after the other.",
+    "Let one task do what several do in a row, or make two DAGs, the second started by an asset of the first.",
 )  # fmt: skip
 
 _RUNS_ANYHOW = frozenset({"all_done", "always", "dummy", "none_skipped"})
@@ -168,6 +176,15 @@ def _check_degree(dag: DagModel) -> Iterator[Told]:
             yield Told(f"`{task.task_id}` of `{dag.dag_id}` has {count} direct dependencies", task.line)
 
 
+def _check_chain(dag: DagModel) -> Iterator[Told]:
+    lengths: dict[str, int] = {}
+    for task in sort_tasks(dag):
+        lengths[task.task_id] = 1 + max((lengths.get(each, 0) for each in task.upstream), default=0)
+    longest = max(lengths.values(), default=0)
+    if longest > MAX_CHAIN:
+        yield Told(f"{longest} tasks of `{dag.dag_id}` wait for each other in a row", dag.line)
+
+
 STRUCTURE_RULES: tuple[DagRule, ...] = (
     DagRule(page=DAG_CYCLE, check=_check_cycle),
     DagRule(page=DAG_WITHOUT_TASKS, check=_check_tasks, is_shared=True),
@@ -175,4 +192,5 @@ STRUCTURE_RULES: tuple[DagRule, ...] = (
     DagRule(page=JOIN_SKIPPED_BY_BRANCH, check=_check_joins),
     DagRule(page=FAILURE_HIDDEN_BY_LEAF, check=_check_leaves),
     DagRule(page=TOO_MANY_DEPENDENCIES, check=_check_degree),
+    DagRule(page=CHAIN_TOO_LONG, check=_check_chain),
 )

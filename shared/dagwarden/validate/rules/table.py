@@ -11,7 +11,7 @@ from dagwarden.lint.finding import Finding, Severity, sort_findings
 from dagwarden.lint.page import Page, find
 from dagwarden.validate.model import FileModel
 from dagwarden.validate.rules.environment import DUPLICATE_DAG_ID, ENVIRONMENT_PAGES
-from dagwarden.validate.rules.identities import IDENTITY_RULES, OBJECT_LIES
+from dagwarden.validate.rules.identities import HARD_CODED_SECRET, IDENTITY_RULES, OBJECT_LIES
 from dagwarden.validate.rules.rule import DagRule, make_page, name_some
 from dagwarden.validate.rules.scheduling import SCHEDULING_RULES
 from dagwarden.validate.rules.structure import STRUCTURE_RULES
@@ -51,7 +51,7 @@ DAG_RULES: tuple[DagRule, ...] = (*STRUCTURE_RULES, *SCHEDULING_RULES, *IDENTITY
 FILE_PAGES = (FILE_WITHOUT_DAG, MANY_DAGS_IN_FILE, MODEL_CUT, OPERATOR_PATCHED)
 
 SHARED_RULES: frozenset[str] = frozenset(
-    {rule.page.rule for rule in DAG_RULES if rule.is_shared} | {DUPLICATE_DAG_ID.rule}
+    {rule.page.rule for rule in DAG_RULES if rule.is_shared} | {DUPLICATE_DAG_ID.rule, HARD_CODED_SECRET.rule}
 )
 """Rules that lint has too; its pages are the ones to read."""
 MODEL_PAGES: tuple[Page, ...] = tuple(
