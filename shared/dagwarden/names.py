@@ -143,9 +143,9 @@ def approvals_prefix(environment: EnvironmentName, push_id: PushId) -> str:
     return f"{environment}/approvals/{push_id}/"
 
 
-def approval_object(environment: EnvironmentName, push_id: PushId, who: str, nonce: str) -> str:
+def approval_object(environment: EnvironmentName, push_id: PushId, nonce: str) -> str:
     """Where one approval of a push lies in the inbox; each has a name of its own, so nobody can take another's."""
-    return f"{approvals_prefix(environment, push_id)}{who}-{nonce}.json"
+    return f"{approvals_prefix(environment, push_id)}{nonce}.json"
 
 
 def parse_approval_object(name: str) -> ApprovalObject | None:
@@ -205,9 +205,9 @@ def held_prefix(environment: EnvironmentName) -> str:
     return f"{environment}/held/"
 
 
-def held_object(environment: EnvironmentName, push_id: PushId) -> str:
-    """What a push that waits for approvals waits for, as the gate first found."""
-    return f"{held_prefix(environment)}{push_id}.json"
+def held_object(environment: EnvironmentName, push_id: PushId, step: int = 0) -> str:
+    """What a push that waits for approvals waits for: as the gate found first, then as often as it changed."""
+    return f"{held_prefix(environment)}{push_id}/{step:06d}.json"
 
 
 def claim_object(environment: EnvironmentName, push_id: PushId, index: int) -> str:

@@ -38,6 +38,17 @@ class Uploader(msgspec.Struct, frozen=True, kw_only=True):
     at: dt.datetime
 
 
+class Upload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of who uploaded a push."""
+
+    uploader: Uploader | None = None
+    """None where no log tells (yet)."""
+    is_who_signed: bool | None = None
+    """None where nobody signed, or nobody knows who uploaded."""
+    unknown: str = ""
+    """Why the logs tell nothing, where they cannot be read."""
+
+
 def find_uploader(cloud: Cloud, environment: EnvironmentName, push_id: PushId) -> Uploader | None:
     """Who uploaded a push or dropped a file; None where no log tells (yet).
 
@@ -81,26 +92,29 @@ def read_upload(payload: Mapping[str, Any], at: dt.datetime) -> Uploader | None:
     )
 
 
-def tell_uploader(cloud: Cloud, environment: EnvironmentName, push_id: PushId, signed_by: Principal) -> str:
-    """Who uploaded a push, in words; empty where no log tells, and why where it cannot be read."""
+def look_up(cloud: Cloud, environment: EnvironmentName, push_id: PushId, signed_by: Principal) -> Upload:
+    """Who uploaded a push, beside who signed it; why not, where the logs cannot be read."""
     try:
         uploader = find_uploader(cloud, environment, push_id)
     except DagwardenError as error:
-        return f"unknown: {error.message}"
-    return say_uploader(uploader, signed_by.name if signed_by.attested_by else "")
+        return Upload(unknown=error.message)
+    if uploader is None or not signed_by.attested_by:
+        return Upload(uploader=uploader)
+    return Upload(uploader=uploader, is_who_signed=uploader.principal == signed_by.name)
 
 
-def say_uploader(uploader: Uploader | None, attested: str) -> str:
-    """`ann@acme.example from 192.0.2.7`, and aloud where it is not who signed; empty where nobody knows.
+def say_upload(upload: Upload) -> str:
+    """`ann@acme.example from 192.0.2.7`, and aloud where it is not who signed; empty where no log tells.
 
-    >>> at = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
-    >>> say_uploader(Uploader(principal="eve@acme.example", caller_ip="", at=at), "ann@acme.example")
+    >>> eve = Uploader(principal="eve@acme.example", caller_ip="", at=dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
+    >>> say_upload(Upload(uploader=eve, is_who_signed=False))
     'eve@acme.example, who is not who signed'
     """
+    uploader = upload.uploader
     if uploader is None:
-        return ""
+        return f"unknown: {upload.unknown}" if upload.unknown else ""
     said = uploader.principal + (f" from {uploader.caller_ip}" if uploader.caller_ip else "")
-    return f"{said}, who is not who signed" if attested and attested != uploader.principal else said
+    return f"{said}, who is not who signed" if upload.is_who_signed is False else said
 
 
 class _Status(msgspec.Struct, frozen=True):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from dagwarden.cli.options import EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import EnvironmentOption, JsonOption, SignWithOption, connect
 from dagwarden.cli.output import format_time, is_coloured, print_facts, print_json, print_line, print_painted
 from dagwarden.errors import InvalidInput, NotFound
 from dagwarden.names import PushId, policy_object
@@ -29,16 +30,14 @@ def explain(push: PushArgument, environment: EnvironmentOption = None, as_json: 
 
     connection = connect(environment, "project", "store_bucket")
     verdict = find_push(connection, push)
-    if as_json:
-        print_json(verdict)
-    else:
-        _print_verdict(verdict, connection)
+    _tell(verdict, connection, as_json)
     raise typer.Exit(0 if verdict.outcome is Outcome.ALLOWED else 1)
 
 
 def approve(
     push: PushArgument,
     environment: EnvironmentOption = None,
+    sign_with: SignWithOption = None,
     timeout: TimeoutOption = 20.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,10 +49,10 @@ def approve(
     from dagwarden.cloud.identity import utc_now
     from dagwarden.policy.verdict import Outcome
     from dagwarden.push.approve import submit_approval
-    from dagwarden.push.submit import await_final
+    from dagwarden.push.submit import await_final, say_signer
     from dagwarden.wire import digest
 
-    connection = connect(environment, "project", "store_bucket", "inbox_bucket")
+    connection = connect(environment, "project", "store_bucket", "inbox_bucket", sign_with=sign_with)
     held = find_push(connection, push)
     if held.is_waiting:
         cloud, of = connection.cloud, connection.environment
@@ -62,12 +61,9 @@ def approve(
         if not as_json and policy != held.policy_digest:
             print_line("the policy has changed since it was held: you approve under the one now in force", "yellow")
         if not as_json:
-            print_line(f"approved {held.push_id[:12]} as {cloud.service_account}; waiting for the gate")
+            print_line(f"approved {held.push_id[:12]} {say_signer(cloud)}; waiting for the gate")
         held = await_final(cloud, of, held.push_id, timeout) or held
-    if as_json:
-        print_json(held)
-    else:
-        _print_verdict(held, connection)
+    _tell(held, connection, as_json)
     raise typer.Exit(0 if held.outcome is Outcome.ALLOWED else 1)
 
 
@@ -78,32 +74,43 @@ def find_push(connection: Connection, text: str) -> Verdict:
         InvalidInput: the text fits several pushes, or is too short to say.
         NotFound: there is no such push.
     """
-    from dagwarden.push.submit import find_held, find_verdict
+    from dagwarden.push.held import find_newest_held
+    from dagwarden.push.submit import find_verdict
 
     of = connection.environment
     if len(text) < LEAST_CHARACTERS or set(text) - set("0123456789abcdef"):
         raise InvalidInput(f"{text!r} is no push id", hint=f"give {LEAST_CHARACTERS} hex digits of it, or more")
     store = connection.cloud.store
     names = [info.name for kind in ("verdicts", "held") for info in store.list(f"{of}/{kind}/{text}")]
-    pushes = sorted({name.rpartition("/")[2].removesuffix(".json") for name in names})
+    pushes = sorted({name.split("/")[2].removesuffix(".json") for name in names})
     if not pushes:
         raise NotFound(f"no push {text} was decided in {of}", hint="dagwarden audit --kind push.verdict lists them")
     if len(pushes) > 1:
         raise InvalidInput(f"{text} fits {len(pushes)} pushes", hint="give more of it")
     push = PushId(pushes[0])
-    verdict = find_verdict(connection.cloud, of, push) or find_held(connection.cloud, of, push)
+    verdict = find_verdict(connection.cloud, of, push) or find_newest_held(connection.cloud, of, push)
     if verdict is None:
         raise NotFound(f"push {text} is gone")
     return verdict
 
 
-def _print_verdict(verdict: Verdict, connection: Connection) -> None:
-    from dagwarden.audit.uploads import tell_uploader
-    from dagwarden.policy.verdict import say_outcome
+def _tell(verdict: Verdict, connection: Connection, as_json: bool) -> None:
+    from dagwarden.audit.uploads import look_up, say_upload
+
+    upload = look_up(connection.cloud, connection.environment, verdict.push_id, verdict.principal)
+    if as_json:
+        print_json({**msgspec.to_builtins(verdict), "upload": upload})
+    else:
+        _print_verdict(verdict, say_upload(upload))
+
+
+def _print_verdict(verdict: Verdict, uploaded_by: str) -> None:
+    from dagwarden.policy.verdict import say_outcome, say_wait
+    from dagwarden.push.held import find_end
     from dagwarden.push.verdict_lines import finding_lines
 
     who = f"{verdict.principal.name} ({verdict.principal.attested_by or 'unattested'})"
-    uploaded_by = tell_uploader(connection.cloud, connection.environment, verdict.push_id, verdict.principal)
+    end = find_end(verdict)
     print_facts(
         (
             ("push", verdict.push_id),
@@ -117,6 +124,8 @@ def _print_verdict(verdict: Verdict, connection: Connection) -> None:
             ("facts", verdict.facts_digest),
             ("emergency", verdict.break_glass),
             ("approved by", ", ".join(verdict.approved_by)),
+            ("waits for", "; ".join(map(say_wait, verdict.waits))),
+            ("until", "" if end is None else format_time(end)),
         )
     )
     print_line()

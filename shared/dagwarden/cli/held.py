@@ -12,7 +12,7 @@ from dagwarden.cli.output import format_time, print_json, print_line, print_tabl
 if TYPE_CHECKING:
     import datetime as dt
 
-    from dagwarden.policy.verdict import Verdict, Wait
+    from dagwarden.policy.verdict import Verdict
 
 COLUMNS = ("push", "pushed by", "waits for", "until")
 
@@ -26,7 +26,7 @@ def held(
 ) -> None:
     """Show which pushes wait for approval: of whom, and until when. `dagwarden approve PUSH_ID` gives it.
 
-    A push that was approved by some of several stays listed as it was when it was held.
+    Each stands as the gate found it last: after each approval, and whenever else it looked.
     """
     from dagwarden.cloud.identity import utc_now
     from dagwarden.cloud.topics import Outgoing
@@ -65,12 +65,9 @@ def to_json(verdict: Verdict, now: dt.datetime) -> dict[str, Any]:
 
 
 def _row(verdict: Verdict, now: dt.datetime) -> tuple[object, ...]:
+    from dagwarden.policy.verdict import say_wait
     from dagwarden.push.held import find_end
 
     end = find_end(verdict)
     until = f"{format_time(end)}{' (over)' if end is not None and end <= now else ''}"
-    return verdict.push_id[:12], verdict.principal.name, "; ".join(map(_say, verdict.waits)), until
-
-
-def _say(wait: Wait) -> str:
-    return f"{wait.needs} of {', '.join(wait.approvers)} ({wait.name}, {wait.clause})"
+    return verdict.push_id[:12], verdict.principal.name, "; ".join(map(say_wait, verdict.waits)), until

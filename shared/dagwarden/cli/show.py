@@ -20,7 +20,7 @@ ReleaseArgument = Annotated[int | None, typer.Argument(min=1, help="Release numb
 
 def show(release: ReleaseArgument = None, environment: EnvironmentOption = None, as_json: JsonOption = False) -> None:
     """Show one release: who pushed it, why it was allowed, and every file it changed."""
-    from dagwarden.audit.uploads import tell_uploader
+    from dagwarden.audit.uploads import look_up, say_upload
     from dagwarden.ledger.read import Ledger
 
     connection = connect(environment, *READS)
@@ -28,11 +28,12 @@ def show(release: ReleaseArgument = None, environment: EnvironmentOption = None,
     head = ledger.find_head_number(connection.environment)
     check_release(connection.environment, head, release)
     signed = ledger.read(connection.environment, ReleaseNumber(release or head))
-    if as_json:
-        print_json(summarize(signed))
-        return
     of = signed.release
-    _print_facts(signed, tell_uploader(connection.cloud, connection.environment, of.push_id, of.principal))
+    upload = look_up(connection.cloud, connection.environment, of.push_id, of.principal)
+    if as_json:
+        print_json({**summarize(signed), "upload": upload})
+        return
+    _print_facts(signed, say_upload(upload))
     print_line()
     _print_changes(signed)
 

@@ -62,7 +62,6 @@ from dagwarden.names import (
     PushObject,
     RawDrop,
     ReleaseNumber,
-    held_object,
     parse_inbox_object,
     policy_object,
     verdict_object,
@@ -71,6 +70,7 @@ from dagwarden.policy.environment import Environment
 from dagwarden.policy.load import load_policy
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Outcome, Verdict
+from dagwarden.push.held import note_held
 from dagwarden.push.rules import find
 from dagwarden.validate.request import ValidateAnswer
 from dagwarden.validate.settings import settings_of
@@ -204,7 +204,7 @@ class Gate:
             with stages.time("decide"):
                 judgement = judge(case, validated=validated)
         if judgement.waits:
-            approvals = read_approvals(self._cloud, offer.environment, offer.push_id)
+            approvals = read_approvals(self._cloud, offer.environment, offer.push_id, policy.signers if policy else ())
             judgement = judge(case, validated=validated, approvals=approvals)
         verdict = self._make_verdict(offer, policy, judgement, state.number, stages)
         releases = verdict.outcome is Outcome.ALLOWED and not verdict.dry_run and bool(judgement.changes)
@@ -332,14 +332,14 @@ class Gate:
 
         One that waits for approvals is none yet, and lies elsewhere: each approval makes a gate decide again.
         """
-        name_object = held_object if verdict.is_waiting else verdict_object
-        name = name_object(offer.environment, offer.push_id)
+        if verdict.is_waiting:
+            note_held(self._cloud, verdict, attempt=self._new_attempt())
+            return verdict
+        name = verdict_object(offer.environment, offer.push_id)
         created = self._cloud.store.create(
             name, encode(verdict), attempt=self._new_attempt(), content_type=VERDICT_TYPE
         )
-        if created.is_ours or verdict.is_waiting:
-            return verdict
-        return decode(Verdict, self._cloud.store.read(name), subject=name)
+        return verdict if created.is_ours else decode(Verdict, self._cloud.store.read(name), subject=name)
 
     def _find_verdict(self, environment: EnvironmentName, push_id: PushId) -> Verdict | None:
         name = verdict_object(environment, push_id)

@@ -10,8 +10,7 @@ from dagwarden.cloud.identity import utc_now
 from dagwarden.errors import DagwardenError, InvalidInput, Transient
 from dagwarden.handlers.approvals import make_push_event
 from dagwarden.names import EnvironmentName, PushId
-from dagwarden.push.held import find_end, list_held
-from dagwarden.push.submit import find_held
+from dagwarden.push.held import find_end, find_newest_held, list_held
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
@@ -63,8 +62,8 @@ class HeldPushes:
         return faults
 
     def _waits(self, environment: EnvironmentName, push_id: PushId) -> bool:
-        """Whether it still may be approved, as far as was told when it was held."""
-        held = find_held(self._cloud, environment, push_id)
+        """Whether it still may be approved, as far as was found last."""
+        held = find_newest_held(self._cloud, environment, push_id)
         end = None if held is None else find_end(held)
         return end is not None and self._now() < end
 

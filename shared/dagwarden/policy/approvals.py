@@ -16,6 +16,7 @@ from dagwarden.policy import pages
 from dagwarden.policy.durations import Duration, read_duration
 from dagwarden.policy.facts import Approval, PushFacts
 from dagwarden.policy.globs import match_name, match_path
+from dagwarden.policy.people import find_person
 from dagwarden.policy.section import Glob, Name, Principals, Section
 from dagwarden.policy.verdict import Wait
 from dagwarden.policy.windows import Moment, moment_of
@@ -69,16 +70,22 @@ def check_approvals(policy: Policy, facts: PushFacts, findings: Sequence[Finding
 
 def list_waits(policy: Policy, facts: PushFacts, findings: Sequence[Finding]) -> tuple[Wait, ...]:
     """What the push still waits for: whose word, and until when."""
+    counted = (
+        (index, entry, count_approvals(policy, entry, facts)[0])
+        for index, entry in enumerate(policy.approvals)
+        if _applies(entry, facts, findings)
+    )
     return tuple(
         Wait(
             name=entry.name,
             clause=policy.clause("approvals", index),
             needs=entry.needs,
             approvers=entry.approvers,
+            approved_by=tuple(good),
             until=_find_end(entry, facts),
         )
-        for index, entry in enumerate(policy.approvals)
-        if _applies(entry, facts, findings) and len(count_approvals(policy, entry, facts)[0]) < entry.needs
+        for index, entry, good in counted
+        if len(good) < entry.needs
     )
 
 
@@ -96,12 +103,13 @@ def count_approvals(policy: Policy, entry: Approvals, facts: PushFacts) -> tuple
     """Who has approved, and who has in vain: `WHO (why)`."""
     good: dict[str, str] = {}
     poor: dict[str, str] = {}
-    for approval in facts.approvals:
+    for approval in sorted(facts.approvals, key=lambda each: each.principal.name):
         who = approval.principal.name
+        person = find_person(policy.people, who)
         if reason := _explain(policy, entry, facts, approval):
-            poor[who.casefold()] = f"{who} ({reason})"
+            poor[person] = f"{who} ({reason})"
         else:
-            good[who.casefold()] = who
+            good.setdefault(person, who)
     return sorted(good.values()), sorted(said for who, said in poor.items() if who not in good)
 
 
@@ -111,7 +119,7 @@ def _explain(policy: Policy, entry: Approvals, facts: PushFacts, approval: Appro
     for holds, reason in (
         (not approval.principal.attested_by, "signed by nobody"),
         (approval.push_id != push_id(facts.manifest), "of another push"),
-        (who.casefold() in list_authors(facts), "it is their own push"),
+        (find_person(policy.people, who) in list_authors(policy, facts), "it is their own push"),
         (not match_name(who, entry.approvers), "not asked"),
         (approval.policy_digest != policy.digest, "given under another policy"),
         (approval.given_at > _find_end(entry, facts), "given too late"),
@@ -122,10 +130,10 @@ def _explain(policy: Policy, entry: Approvals, facts: PushFacts, approval: Appro
     return ""
 
 
-def list_authors(facts: PushFacts) -> frozenset[str]:
-    """Who pushed and who wrote its commits, as far as it says."""
-    written = (found.casefold() for author in facts.manifest.authors for found in _EMAIL.findall(author))
-    return frozenset((facts.principal.name.casefold(), *written))
+def list_authors(policy: Policy, facts: PushFacts) -> frozenset[str]:
+    """Who pushed and who wrote its commits, as far as it says: one name for each person."""
+    written = (found for author in facts.manifest.authors for found in _EMAIL.findall(author))
+    return frozenset(find_person(policy.people, who) for who in (facts.principal.name, *written))
 
 
 def _say_missing(entry: Approvals, good: Sequence[str], poor: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from dagwarden.policy.globs import explain_glob, match_path
 from dagwarden.policy.iam import check_iam
 from dagwarden.policy.levels import list_levels
 from dagwarden.policy.model import Policy, PolicyFile
+from dagwarden.policy.people import check_people
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
 from dagwarden.policy.signers import check_signers
@@ -137,7 +138,7 @@ def _may_cover(glob: str) -> bool:
 
 
 def _check_names(document: Document[PolicyFile]) -> Iterator[Fault]:
-    for key in ("pushers", "windows", "approvals"):
+    for key in ("pushers", "people", "windows", "approvals"):
         seen: dict[str, int] = {}
         for index, entry in enumerate(getattr(document.value, key)):
             line = document.line(key, index, "name")
@@ -174,6 +175,10 @@ def _check_signers(document: Document[PolicyFile]) -> Iterator[Fault]:
     yield from check_signers(document.value.signers, document.line)
 
 
+def _check_people(document: Document[PolicyFile]) -> Iterator[Fault]:
+    yield from check_people(document.value.people, document.line)
+
+
 def _check_iam(document: Document[PolicyFile]) -> Iterator[Fault]:
     known = [page.rule for page in IAM_PAGES]
     yield from check_iam(document.value.iam, document.line, known=known, appliable=APPLIABLE)
@@ -188,6 +193,7 @@ _CHECKS: tuple[Callable[[Document[PolicyFile]], Iterator[Fault]], ...] = (
     _check_globs,
     _check_names,
     _check_signers,
+    _check_people,
     _check_teams,
     _check_conditions,
     _check_windows,

@@ -14,6 +14,7 @@ from dagwarden.policy.break_glass import BreakGlass
 from dagwarden.policy.conditions.section import Condition
 from dagwarden.policy.iam import Iam
 from dagwarden.policy.levels import Enforcement
+from dagwarden.policy.people import Person
 from dagwarden.policy.section import Bytes, Count, Glob, Name, Paths, Percent, Principals, Section
 from dagwarden.policy.signers import Signer
 from dagwarden.policy.teams import Identities, Team
@@ -118,6 +119,7 @@ class PolicyFile(Section, frozen=True, kw_only=True):
     lint: Lint = Lint()
     validate: Validation = Validation()
     signers: tuple[Signer, ...] = ()
+    people: tuple[Person, ...] = ()
     pushers: tuple[Pusher, ...] = ()
     raw_drops: RawDrops = RawDrops()
     drift: Drift = Drift()

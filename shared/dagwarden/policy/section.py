@@ -13,6 +13,7 @@ Bytes = Annotated[int, Meta(ge=1, description="bytes")]
 Count = Annotated[int, Meta(ge=0)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Name = Annotated[str, Meta(min_length=1, description="what messages call this entry")]
+Identity = Annotated[str, Meta(pattern=r"^[^\s*?,!]{1,200}$(?!\n)")]
 Principals = Annotated[tuple[Glob, ...], Meta(min_length=1, description="e-mails; `*` stands for any text")]
 Paths = Annotated[tuple[Glob, ...], Meta(min_length=1, description="`*` stays within a folder, `**` crosses folders")]
 

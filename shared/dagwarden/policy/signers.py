@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from dagwarden.errors import InvalidInput
 from dagwarden.policy.globs import match_name
-from dagwarden.policy.section import Glob, Section
+from dagwarden.policy.section import Glob, Identity, Section
 from dagwarden.push.ssh_key import SshKey, read_key_line
 from dagwarden.yaml_nodes import Fault
 
@@ -18,16 +18,17 @@ from dagwarden.yaml_nodes import Fault
 class Signer(Section, frozen=True, kw_only=True):
     """One person or machine, and the SSH keys by which it is known."""
 
-    principal: Annotated[
-        str, Meta(pattern=r"^[^\s*?,!]{1,200}$(?!\n)", description="what it is called in `pushers`, mostly an e-mail")
-    ]
+    principal: Annotated[Identity, Meta(description="what it is called in `pushers`, mostly an e-mail")]
     keys: Annotated[
         tuple[str, ...],
         Meta(min_length=1, description="lines of .pub files: `ssh-ed25519 AAAA… comment`; no DSA, RSA from 2,048 bits"),
     ]
     namespaces: Annotated[
         tuple[Glob, ...],
-        Meta(description="what they may sign: `dagwarden:ENVIRONMENT` is a push, `git` a commit; `*` is any text"),
+        Meta(
+            description="what they may sign: `dagwarden:ENVIRONMENT` is a push, `dagwarden:ENVIRONMENT:approval` an "
+            "approval, `git` a commit; `*` is any text"
+        ),
     ] = ("dagwarden:*", "git")
     valid_after: Annotated[dt.date | None, Meta(description="the first day they count, in UTC")] = None
     valid_before: Annotated[dt.date | None, Meta(description="the day from which they count no more, in UTC")] = None

@@ -42,6 +42,8 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     """How many have to approve, of those named."""
     approvers: tuple[str, ...]
     """Whom the policy asks, as it writes them."""
+    approved_by: tuple[str, ...] = ()
+    """Who has, and counts."""
     until: dt.datetime
     """Aware, UTC: from then on it is too late."""
 
@@ -104,6 +106,20 @@ def count_findings(findings: Iterable[Finding]) -> str:
 def count(number: int, word: str) -> str:
     """`1 file`, `2,000 files`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def say_wait(wait: Wait) -> str:
+    """Whose word is missing, in words.
+
+    >>> until = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    >>> wait = Wait(name="leads", clause="policy.yaml:9", needs=2, approvers=("*@acme.example",), until=until)
+    >>> say_wait(wait)
+    '2 of *@acme.example (leads, policy.yaml:9)'
+    >>> say_wait(msgspec.structs.replace(wait, approved_by=("bob@acme.example",)))
+    '2 of *@acme.example (leads, policy.yaml:9), approved by bob@acme.example'
+    """
+    given = f", approved by {', '.join(wait.approved_by)}" if wait.approved_by else ""
+    return f"{wait.needs} of {', '.join(wait.approvers)} ({wait.name}, {wait.clause}){given}"
 
 
 def say_outcome(verdict: Verdict) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dagwarden.errors import AccessDenied, InvalidInput
 from dagwarden.names import Digest, EnvironmentName, PushId, approval_object
 from dagwarden.policy.facts import Approval
-from dagwarden.push.attest import ATTESTATION, audience, make_claims, verify_claims
+from dagwarden.policy.signers import Signer
+from dagwarden.push.attest import ATTESTATION, LIFETIME, audience, check_times, make_claims, verify_claims
+from dagwarden.push.ssh_attest import sign_with_key, verify_signature
 from dagwarden.push.submit import make_nonce
 from dagwarden.wire import encode
 
@@ -20,6 +24,19 @@ if TYPE_CHECKING:
 
 POLICY = "policy_digest"
 """The claim that names the policy which held the push."""
+MAX_STATEMENT_BYTES = 1_000
+"""Of what an SSH key signs for."""
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an approval says; it is the object's content, and what an SSH key signs. A JWT says it in its claims."""
+
+    push_id: PushId
+    policy_digest: Digest
+    iat: int
+    """When it was said, in seconds since 1970."""
+    exp: int
+    """When it must have arrived."""
 
 
 def approval_audience(environment: EnvironmentName) -> str:
@@ -30,25 +47,32 @@ def approval_audience(environment: EnvironmentName) -> str:
 def submit_approval(
     cloud: Cloud, environment: EnvironmentName, push_id: PushId, policy_digest: Digest, now: dt.datetime
 ) -> str:
-    """The approval of this process's service account lies in the inbox afterwards, and the gate will hear of it.
+    """The approval by the settings' SSH key, else by this process's service account, lies in the inbox afterwards, and
+    the gate will hear of it.
 
     Returns:
         The object's name.
 
     Raises:
+        InvalidInput: the SSH key cannot be signed with.
         AccessDenied: it may not sign, or not write to the inbox.
     """
     nonce = make_nonce()
-    claims = make_claims(cloud.service_account, push_id, environment, now)
-    claims |= {"aud": approval_audience(environment), POLICY: policy_digest}
-    name = approval_object(environment, push_id, cloud.service_account, nonce)
-    cloud.inbox.create(
-        name,
-        encode({"push_id": push_id, POLICY: policy_digest}),
-        attempt=nonce,
-        content_type="application/json",
-        metadata={ATTESTATION: cloud.signer.sign_jwt(claims)},
+    content = encode(
+        Statement(
+            push_id=push_id,
+            policy_digest=policy_digest,
+            iat=int(now.timestamp()),
+            exp=int((now + LIFETIME).timestamp()),
+        )
     )
+    if key := cloud.settings.sign_with:
+        token = sign_with_key(key, content, approval_audience(environment))
+    else:
+        claims = make_claims(cloud.service_account, push_id, environment, now)
+        token = cloud.signer.sign_jwt(claims | {"aud": approval_audience(environment), POLICY: policy_digest})
+    name = approval_object(environment, push_id, nonce)
+    cloud.inbox.create(name, content, attempt=nonce, content_type="application/json", metadata={ATTESTATION: token})
     return name
 
 
@@ -58,19 +82,51 @@ def verify_approval(
     environment: EnvironmentName,
     key_of: Callable[[str, str], RSAPublicKey | None],
     at: dt.datetime,
-) -> Approval | None:
-    """The approval a text is; None when it is none, or does not hold.
+) -> Approval:
+    """The approval that a service account gives by a JWT.
 
     Args:
         key_of: as of `verify_attestation`.
         at: when the approval was complete in the inbox.
+
+    Raises:
+        InvalidInput: the text is no approval.
+        AccessDenied: it is one, but does not hold.
     """
     wanted = {"aud": approval_audience(environment), "push_id": push_id}
-    try:
-        principal, claims = verify_claims(jwt_text, wanted, key_of, at)
-    except (InvalidInput, AccessDenied):
-        return None
+    principal, claims = verify_claims(jwt_text, wanted, key_of, at)
     digest = claims.get(POLICY)
     if not isinstance(digest, str):
-        return None
+        raise InvalidInput("it names no policy", operation="verify approval")
     return Approval(principal=principal, push_id=push_id, policy_digest=Digest(digest), given_at=at)
+
+
+def verify_ssh_approval(
+    armor: str,
+    content: bytes,
+    push_id: PushId,
+    environment: EnvironmentName,
+    signers: Sequence[Signer],
+    *,
+    at: dt.datetime,
+) -> Approval:
+    """The approval that somebody gives by an SSH key: a signature over a `Statement`.
+
+    Args:
+        content: what the object holds.
+        signers: whose keys the policy knows.
+        at: when the approval was complete in the inbox.
+
+    Raises:
+        InvalidInput: it is no approval.
+        AccessDenied: it is one, but does not hold.
+    """
+    principal = verify_signature(armor, content, approval_audience(environment), signers, at=at)
+    try:
+        said = msgspec.json.decode(content, type=Statement)
+    except msgspec.MsgspecError as error:
+        raise InvalidInput("what is signed is no approval", operation="verify approval") from error
+    if said.push_id != push_id:
+        raise AccessDenied(f"{principal.name} approves another push", operation="verify approval")
+    check_times(principal.name, said.iat, said.exp, at)
+    return Approval(principal=principal, push_id=push_id, policy_digest=said.policy_digest, given_at=at)

@@ -93,7 +93,9 @@ def verify_claims(
         raise _deny(issuer, "signs for another subject than itself")
     if claims["push_id"] != wanted["push_id"]:
         raise _deny(issuer, "signs another push")
-    _check_times(issuer, claims, at)
+    if type(claims["iat"]) is not int or type(claims["exp"]) is not int:
+        raise _refuse("its times are no whole seconds")
+    check_times(issuer, claims["iat"], claims["exp"], at)
     return Principal(name=issuer, attested_by=ATTESTED_BY_JWT, key_id=key_id), claims
 
 
@@ -141,10 +143,16 @@ def _verify(jwt_text: str, key: RSAPublicKey, issuer: str, for_whom: str) -> dic
         raise _refuse("its claims are none of ours") from error
 
 
-def _check_times(issuer: str, claims: dict[str, Any], at: dt.datetime) -> None:
-    issued_s, expires_s, at_s = claims["iat"], claims["exp"], at.timestamp()
-    if type(issued_s) is not int or type(expires_s) is not int:
-        raise _refuse("its times are no whole seconds")
+def check_times(issuer: str, issued_s: int, expires_s: int, at: dt.datetime) -> None:
+    """Nothing happens when what somebody signed for some time was in force at `at`, give or take a little.
+
+    Args:
+        issued_s: seconds since 1970; so is `expires_s`.
+
+    Raises:
+        AccessDenied: it was not yet, or no more, or is for longer than anything may be.
+    """
+    at_s = at.timestamp()
     if expires_s - issued_s > MAX_LIFETIME.total_seconds():
         raise _deny(issuer, f"lives longer than {MAX_LIFETIME}")
     if issued_s > at_s + CLOCK_SKEW.total_seconds():

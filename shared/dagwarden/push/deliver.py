@@ -12,7 +12,7 @@ from dagwarden.names import PushId
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import Delete, PushManifest
-from dagwarden.push.submit import attest, check_inbox, make_packed, say_caller, submit, wait_for_verdict
+from dagwarden.push.submit import attest, check_inbox, make_packed, say_caller, say_signer, submit, wait_for_verdict
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
@@ -74,14 +74,10 @@ class Delivery:
         is_new = submit(self._cloud, packed, attestation)
         self.stage = Stage.WAITING
         known = "" if is_new else ", where it was already"
-        self._say(f"sent push {packed.push_id[:12]} {self._say_signer()}{known}; waiting for the gate")
+        self._say(f"sent push {packed.push_id[:12]} {say_signer(self._cloud)}{known}; waiting for the gate")
         return wait_for_verdict(
             self._cloud, packed.environment, packed.push_id, timeout_s=timeout_s, sleep=self._while_waiting
         )
-
-    def _say_signer(self) -> str:
-        settings = self._cloud.settings
-        return f"signed with {settings.sign_with}" if settings.sign_with else f"as {self._cloud.service_account}"
 
     def say_interrupted(self) -> str:
         """What became of the push that was interrupted now."""

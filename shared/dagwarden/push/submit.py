@@ -14,7 +14,7 @@ from dagwarden.errors import AccessDenied, NotFound, Unavailable
 from dagwarden.names import EnvironmentName, PushId, held_object, push_object, verdict_object
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.archive import pack
-from dagwarden.push.attest import ATTESTATION, make_claims
+from dagwarden.push.attest import ATTESTATION, audience, make_claims
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import PushManifest, push_id
 from dagwarden.push.ssh_attest import sign_with_key
@@ -56,8 +56,14 @@ def attest(cloud: Cloud, packed: Packed, now: dt.datetime) -> str:
         AccessDenied: it may not sign, or the credentials are of no service account.
     """
     if key := cloud.settings.sign_with:
-        return sign_with_key(key, packed.push_id, packed.environment)
+        return sign_with_key(key, packed.push_id.encode(), audience(packed.environment))
     return cloud.signer.sign_jwt(make_claims(cloud.service_account, packed.push_id, packed.environment, now))
+
+
+def say_signer(cloud: Cloud) -> str:
+    """By what is signed here, in words: an SSH key, or as the service account."""
+    settings = cloud.settings
+    return f"signed with {settings.sign_with}" if settings.sign_with else f"as {cloud.service_account}"
 
 
 def say_caller(cloud: Cloud) -> str:

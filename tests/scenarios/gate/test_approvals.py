@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -20,12 +21,13 @@ from dagwarden.names import ReleaseNumber, held_object
 from dagwarden.policy.verdict import Outcome, Verdict, say_outcome
 from dagwarden.push.approve import submit_approval
 from dagwarden.push.attest import ATTESTATION
-from dagwarden.push.held import list_waiting
+from dagwarden.push.held import find_newest_held, list_waiting
 from dagwarden.push.submit import wait_for_verdict
 from dagwarden.wire import decode, digest
 from localcloud.calls import Fault
 from localcloud.testing import RunningCloud
 from tests.scenarios.gate.desk import DELIVERIES, POLICY, PROD, Desk, event_of, push_of
+from tests.unit.push.ssh_keys import make_key, read_line
 
 A = {"dags/a.py": "a = 1\n"}
 NEEDS_ONE = POLICY + (
@@ -92,6 +94,70 @@ def test_the_pusher_cannot_approve_their_own_push(desk: Desk, policy: str) -> No
     held(desk, push)
     verdict = held(desk, approve(desk, desk.cloud, push, policy))
     assert "it is their own push" in verdict.findings[0].message
+
+
+@pytest.fixture
+def ann(desk: Desk, tmp_path: Path) -> tuple[Cloud, str]:
+    """Somebody with an SSH key and no service account; and the policy that asks for their word, and names the key."""
+    key = make_key(tmp_path, "ann", "-t", "ed25519")
+    text = NEEDS_ONE.format(project=desk.cloud.settings.project).replace('from: ["', 'from: ["ann@acme.example", "')
+    text += f"signers:\n  - principal: ann@acme.example\n    keys: [{read_line(key)}]\n"
+    desk.write_policy(text)
+    return Cloud(msgspec.structs.replace(desk.cloud.settings, sign_with=str(key)), desk.cloud.credentials), text
+
+
+def test_an_approval_by_ssh_key_releases_a_push(desk: Desk, ann: tuple[Cloud, str]) -> None:
+    by, policy = ann
+    push = desk.push(A)
+    held(desk, push)
+    approval = approve(desk, by, push, policy)
+    assert desk.allow(approval) == 1
+    assert desk.verdicts()[push_of(push)].approved_by == ("ann@acme.example",)
+    assert desk.allow(push) == 1
+    desk.check()
+
+
+def test_an_ssh_approval_copied_bent_or_grown_approves_nothing(desk: Desk, ann: tuple[Cloud, str]) -> None:
+    by, policy = ann
+    first, second = desk.push(A), desk.push({"dags/b.py": "b = 1\n"})
+    given = desk.cloud.inbox.stat(approve(desk, by, second, policy).name)
+    assert given is not None
+    said = desk.cloud.inbox.read(given.name)
+    bent = said.replace(push_of(second).encode(), push_of(first).encode())
+    for number, content in enumerate((said, bent, b"", said + b" " * 2000)):
+        name = f"{PROD}/approvals/{push_of(first)}/{number}.json"
+        info = desk.cloud.inbox.write(
+            name, content, generation=None, content_type="application/json", metadata=given.metadata
+        )
+        held(desk, event_of(info))
+    assert desk.allow(second) == 1
+
+
+def test_a_key_that_the_policy_names_no_more_approves_no_more(desk: Desk, ann: tuple[Cloud, str]) -> None:
+    by, policy = ann
+    push = desk.push(A)
+    approve(desk, by, push, policy)
+    desk.write_policy(policy.partition("signers:")[0])
+    held(desk, push)
+
+
+def test_what_is_left_to_approve_is_kept_as_it_was_found_last(desk: Desk, lead: Cloud, policy: str) -> None:
+    desk.write_policy(text := policy.replace("expires_after", "needs: 2\n    expires_after"))
+    push = desk.push(A)
+    held(desk, push)
+    for _ in range(2):
+        verdict = held(desk, approve(desk, lead, push, text))
+        newest = find_newest_held(desk.cloud, PROD, push_of(push))
+        assert newest is not None
+        assert newest.waits == verdict.waits
+    audited = [entry.details.get("approved_by", []) for entry in desk.audit(Kind.PUSH_VERDICT)]
+    assert sorted(audited) == [[], [lead.service_account]], "each that counts is audited, once"
+    [waiting] = list_waiting(desk.cloud, PROD)
+    assert waiting.waits[0].approved_by == (lead.service_account,)
+    assert len(list(desk.cloud.store.list(f"{PROD}/held/"))) == 2, "the same is not written twice"
+    desk.write_policy(f"{text}# anew\n")
+    held(desk, push)
+    assert not next(list_waiting(desk.cloud, PROD)).waits[0].approved_by
 
 
 def test_an_approval_under_another_policy_counts_for_nothing(desk: Desk, lead: Cloud, policy: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dagwarden.ledger.read import Ledger
 from dagwarden.names import EnvironmentName, ReleaseNumber, policy_object
 from dagwarden.policy.verdict import Outcome, Principal
 from dagwarden.push.deliver import Delivery
+from dagwarden.push.held import list_waiting
 from dagwarden.push.ssh_key import read_key_line
 
 from .conftest import InboxGate, Repo
@@ -121,6 +123,43 @@ def test_a_folder_and_a_rollback_are_signed_with_a_key_as_well(
         assert run(["push", str(tmp_path / "team"), "--sign-with", str(key)]) == 0
     assert run(["rollback", "1", "--sign-with", str(key)]) == 0
     assert [principal_of(cloud, number).attested_by for number in (1, 2, 3)] == ["ssh"] * 3
+
+
+@pytest.mark.usefixtures("gate")
+def test_a_held_push_is_approved_with_a_key_and_told_until_then(  # noqa: PLR0917 (fixtures)
+    tmp_path: Path,
+    push_environ: dict[str, str],
+    cloud: Cloud,
+    key: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bob = make_key(tmp_path, "bob", "-t", "ed25519")
+    more = f'  - principal: bob@acme.example\n    keys: ["{read_line(bob)}"]\napprovals:\n'
+    more += '  - {name: four eyes, from: ["*@acme.example"], expires_after: 2h}\n'
+    policy = POLICY.format(line=read_line(key)).replace("pushers:", f"{more}pushers:")
+    cloud.store.write(policy_object(PROD), policy.encode(), generation=None, content_type="application/yaml")
+    for name, value in {**push_environ, "DAGWARDEN_ENVIRONMENT": str(PROD)}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "team").mkdir()
+    (tmp_path / "team" / "a.py").write_text("a = 1\n")
+    assert run(["push", str(tmp_path / "team"), "--sign-with", str(key)]) == 1
+    [held] = list_waiting(cloud, PROD)
+    own = ["approve", held.push_id, "--timeout", "1"]
+    assert run([*own, "--sign-with", str(key)]) == 1
+    capsys.readouterr()
+    assert run(["explain", held.push_id]) == 1
+    told = capsys.readouterr().out
+    rows = dict(line.split("  ", 1) for line in told.partition("\n\n")[0].splitlines())
+    assert rows["waits for"].strip().startswith("1 of *@acme.example (four eyes, policy.yaml:")
+    assert "until" in rows
+    assert "ada@acme.example (it is their own push)" in told
+    assert run(["explain", held.push_id, "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["outcome"], said["waits"][0]["approved_by"], said["upload"]) == ("held", [], {})
+    assert run(["approve", held.push_id, "--sign-with", str(bob), "--timeout", "20"]) == 0
+    assert f"signed with {bob}; waiting" in capsys.readouterr().out
+    assert principal_of(cloud, 1).name == "ada@acme.example"
 
 
 @pytest.mark.usefixtures("gate")

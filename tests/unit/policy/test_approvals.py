@@ -67,6 +67,51 @@ def test_nobody_approves_what_they_pushed_or_wrote() -> None:
     assert "not counted: ann@acme.example (it is their own push), cat@acme.example (it is their own push)" in said
 
 
+PEOPLE = make_policy(
+    TWO + "people:\n"
+    "  - {name: Ann, principals: [ann@acme.example, ann-key@acme.example, ann@home.example]}\n"
+    "  - {name: Bob, principals: [bob@acme.example, Bob-CI@acme.example]}\n"
+)
+
+
+def count_people(*who: str, facts: PushFacts) -> tuple[Outcome, tuple[str, ...]]:
+    given = tuple(approve(PEOPLE, facts, each) for each in who)
+    decision = decide(PEOPLE, msgspec.structs.replace(facts, approvals=given))
+    return decision.outcome, decision.approved_by
+
+
+def test_nobody_approves_their_own_push_under_another_name() -> None:
+    pushed = make_facts(paths=FINANCE, who="ann@acme.example")
+    written = make_facts(paths=FINANCE, who="ci@acme.example", authors=["Ann <ANN@home.example>"])
+    for facts in (pushed, written):
+        assert count_people("ann-key@acme.example", "bob@acme.example", facts=facts) == (
+            Outcome.HELD,
+            ("bob@acme.example",),
+        )
+        assert count_people("cat@acme.example", "bob@acme.example", facts=facts)[0] is Outcome.ALLOWED
+
+
+def test_one_person_under_two_names_is_one_pair_of_eyes() -> None:
+    facts = make_facts(paths=FINANCE)
+    for names in (["bob@acme.example", "bob-ci@acme.example"], ["bob-ci@acme.example", "bob@acme.example"]):
+        assert count_people(*names, facts=facts) == (Outcome.HELD, ("bob-ci@acme.example",))
+    assert count_people("bob@acme.example", "cat@acme.example", facts=facts)[0] is Outcome.ALLOWED
+
+
+def test_one_name_is_not_two_people() -> None:
+    with pytest.raises(InvalidInput, match=r"policy.yaml:10: a@acme\.example is Ann already"):
+        make_policy(
+            "people:\n  - {name: Ann, principals: [A@acme.example, b@x]}\n"
+            "  - {name: Al, principals: [a@acme.example, c@x]}\n"
+        )
+
+
+def test_what_a_push_waits_for_names_who_has_approved() -> None:
+    facts = make_facts(paths=FINANCE)
+    [wait] = decide(POLICY, msgspec.structs.replace(facts, approvals=(by("bob@acme.example"),))).waits
+    assert (wait.needs, wait.approved_by) == (2, ("bob@acme.example",))
+
+
 def test_an_approval_of_another_push_another_policy_or_a_stranger_counts_for_nothing() -> None:
     good = by("bob@acme.example")
     other = by("cat@acme.example", make_facts(paths=FINANCE, authors=["x@acme.example"]))

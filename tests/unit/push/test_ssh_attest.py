@@ -78,7 +78,7 @@ def test_what_openssh_signs_names_the_owner_of_the_key(kind: str, tmp_path: Path
 
 
 def test_the_pusher_signs_what_the_gate_verifies(key: Path) -> None:
-    armor = sign_with_key(str(key), PUSH, PROD)
+    armor = sign_with_key(str(key), PUSH.encode(), SPACE)
     assert "\n" not in armor
     assert verify(armor, ann(read_line(key))).name == "ann@acme.example"
 
@@ -95,7 +95,7 @@ def test_a_key_that_only_an_agent_holds_signs_by_its_public_half(
         subprocess.run(["ssh-add", "-q", str(key)], check=True, timeout=30)
         public = tmp_path / "only.pub"
         public.write_text(read_line(key))
-        assert verify(sign_with_key(str(public), PUSH, PROD), ann(read_line(key))).attested_by == "ssh"
+        assert verify(sign_with_key(str(public), PUSH.encode(), SPACE), ann(read_line(key))).attested_by == "ssh"
     finally:
         agent.terminate()
         agent.wait(timeout=30)
@@ -104,7 +104,7 @@ def test_a_key_that_only_an_agent_holds_signs_by_its_public_half(
 
 def test_a_key_that_is_not_there_is_said_to_sign_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="did not sign"):
-        sign_with_key(str(tmp_path / "none"), PUSH, PROD)
+        sign_with_key(str(tmp_path / "none"), PUSH.encode(), SPACE)
 
 
 def test_sha256_over_the_message_is_taken_as_well(key: Path) -> None:

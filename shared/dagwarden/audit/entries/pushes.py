@@ -77,6 +77,7 @@ def push_verdict(verdict: Verdict, *, pushed_at: dt.datetime) -> AuditEntry:
             verdict.head,
             verdict.release,
             verdict.policy_digest,
+            verdict.approved_by,
             sorted({finding.rule for finding in verdict.findings}),
         ),
     )
