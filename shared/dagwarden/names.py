@@ -20,6 +20,9 @@ Digest = NewType("Digest", str)
 ReleasePath = NewType("ReleasePath", str)
 """A file's path inside a release: starts with `dags/` or `plugins/`, `/` between parts."""
 
+ZIP = ".zip/"
+"""What a path goes through that is of a file within a zip file."""
+
 FOLDERS = ("dags", "plugins")
 """The top-level folders a release may hold, as Composer's bucket has them."""
 
@@ -95,6 +98,16 @@ def parse_digest(text: str) -> Digest:
     if not _DIGEST.fullmatch(text):
         raise InvalidInput(f"{text!r} is no sha256 in hex", operation="parse digest")
     return Digest(text)
+
+
+def owner_of(path: str) -> ReleasePath:
+    """The file of the release that a path is of: of `dags/x.zip/first.py` it is the zip file.
+
+    >>> owner_of("dags/x.zip/first.py"), owner_of("dags/a.py")
+    ('dags/x.zip', 'dags/a.py')
+    """
+    head, zipped, _ = path.partition(ZIP)
+    return ReleasePath(head + zipped.rstrip("/"))
 
 
 # ---- inbox -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dagwarden.cli.linting.findings import Format, locate_all, print_note, print
 from dagwarden.cli.options import READS, Connection, JsonOption, connect, read_settings
 from dagwarden.cli.output import is_coloured, print_json, print_painted
 from dagwarden.errors import InvalidInput
-from dagwarden.names import EnvironmentName
+from dagwarden.names import EnvironmentName, owner_of
 
 if TYPE_CHECKING:
     from dagwarden.cli.checking.rulebook import Rulebook
@@ -210,8 +210,6 @@ def render_verdict(verdict: Verdict, question: Question, source: Source, form: F
 
 def _point(finding: Finding, source: Source, form: Format) -> Finding:
     """The finding with the path that its file has here."""
-    from dagwarden.validate.allowed import owner_of
-
     owner = owner_of(finding.path)
     inner = finding.path.removeprefix(owner).lstrip("/")
     if finding.path in source.listing.files or not inner:

@@ -11,7 +11,7 @@ import msgspec
 from dagwarden.ledger.release import PutFile, Release, SignedRelease
 from dagwarden.ledger.state import LedgerState, advance
 from dagwarden.lint.finding import Finding, Severity
-from dagwarden.names import ReleaseNumber
+from dagwarden.names import ReleaseNumber, owner_of
 from dagwarden.policy.decide import decide
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.model import Policy
@@ -132,7 +132,7 @@ def _restore_findings(release: Release, verdict: Verdict | None) -> Iterator[Fin
     ratings = {page.rule: page.severity for page in list_pages()}
     paths = {change.path for change in release.changes}
     for finding in () if verdict is None else verdict.findings:
-        if categories.get(finding.rule) in _OWN or (finding.path and finding.path not in paths):
+        if categories.get(finding.rule) in _OWN or (finding.path and owner_of(finding.path) not in paths):
             continue
         touched = (finding.clause or finding.waived) and not fixed.get(finding.rule)
         severity = ratings.get(finding.rule, finding.severity) if touched else finding.severity

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.suppress import Suppression, allow, is_met, next_code, read_suppressions
-from dagwarden.names import ReleasePath
+from dagwarden.names import owner_of
 from dagwarden.validate.rules.told import NEVER_ALLOWED
 
 MARK = b"dagwarden:"
-ZIP = ".zip/"
 MAX_BYTES = 1 << 20
 """Of a file within a zip file: of a larger one no comment is read."""
 
@@ -39,16 +38,6 @@ def allow_in_code(root: Path, findings: Iterable[Finding]) -> list[Finding]:
     for finding in findings:
         by_path.setdefault(finding.path, []).append(finding)
     return [each for path, of_file in by_path.items() for each in _allow_in_file(root, path, of_file)]
-
-
-def owner_of(path: str) -> ReleasePath:
-    """The file of the release that a path is of: of `dags/x.zip/first.py` it is the zip file.
-
-    >>> owner_of("dags/x.zip/first.py"), owner_of("dags/a.py")
-    ('dags/x.zip', 'dags/a.py')
-    """
-    head, zipped, _ = path.partition(ZIP)
-    return ReleasePath(head + zipped.rstrip("/"))
 
 
 def _allow_in_file(root: Path, path: str, findings: list[Finding]) -> list[Finding]:

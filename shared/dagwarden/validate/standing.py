@@ -11,8 +11,7 @@ from dagwarden.lint.airflow_ignore import IgnoreFiles
 from dagwarden.lint.finding import Severity, sort_findings
 from dagwarden.lint.graph import ImportGraph, build_graph
 from dagwarden.lint.imports import FileImports, read_imports
-from dagwarden.names import Digest, ReleasePath
-from dagwarden.validate.allowed import owner_of
+from dagwarden.names import Digest, ReleasePath, owner_of
 from dagwarden.validate.engine import Validator
 from dagwarden.validate.report import FileReport, ValidateSettings
 from dagwarden.validate.tree import (

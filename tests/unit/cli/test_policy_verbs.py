@@ -1,17 +1,21 @@
-"""`policy apply`, `restore` and `impact`, `explain` and `approve`, as a person runs them."""
+"""`policy apply`, `restore`, `show` and `impact`, `explain` and `approve`, as a person runs them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.scenarios.gate.desk import POLICY, PROD, Desk, push_of
 from tests.unit.cli.conftest import Dagwarden
 
 from dagwarden.audit.entry import Kind
 from dagwarden.cloud.clients import Cloud
-from dagwarden.names import policy_object
-from dagwarden.wire import digest
+from dagwarden.lint.finding import Finding, Severity
+from dagwarden.names import policy_object, verdict_object
+from dagwarden.policy.verdict import Verdict
+from dagwarden.wire import decode, digest, encode
+from localcloud.testing import RunningCloud
 
 
 @pytest.fixture
@@ -31,13 +35,77 @@ def test_a_policy_is_applied_audited_and_restored(dagwarden: Dagwarden, desk: De
     applied = dagwarden("policy", "apply", str(file), "-m", "ticket 7", "--json")
     assert (applied.code, applied.json["is_changed"]) == (0, True)
     assert desk.cloud.store.read(policy_object(PROD)) == file.read_bytes()
-    [entry] = desk.audit(Kind.POLICY_APPLIED)
-    assert (entry.why.reason, entry.why.policy_digest) == ("ticket 7", digest(file.read_bytes()))
-    assert entry.details == {"before": digest(first), "generation_before": applied.json["generation_before"]}
+    begun, done = desk.audit(Kind.POLICY_APPLIED)
+    assert (str(begun.outcome), str(done.outcome)) == ("begun", "done")
+    for entry in (begun, done):
+        assert (entry.why.reason, entry.why.policy_digest) == ("ticket 7", digest(file.read_bytes()))
+        assert entry.details == {"before": digest(first), "generation_before": applied.json["generation_before"]}
     assert "already is this" in dagwarden("policy", "apply", str(file)).out
     assert dagwarden("policy", "restore", str(applied.json["generation_before"])).code == 0
     assert desk.cloud.store.read(policy_object(PROD)) == first
-    assert len(desk.audit(Kind.POLICY_APPLIED)) == 2
+    assert len(desk.audit(Kind.POLICY_APPLIED)) == 4
+
+
+def test_a_policy_that_may_not_be_written_is_audited_as_not_applied(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path, cloud_server: RunningCloud
+) -> None:
+    before = desk.cloud.store.read(policy_object(PROD))
+    cloud_server.admin.plan("storage", "fail", method="objects.insert", status=403)
+    done = dagwarden("policy", "apply", str(write(tmp_path, desk, "# stricter\n")))
+    assert done.code != 0
+    assert desk.cloud.store.read(policy_object(PROD)) == before
+    begun, ended = desk.audit(Kind.POLICY_APPLIED)
+    assert (str(begun.outcome), str(ended.outcome), ended.severity) == ("begun", "failed", "ERROR")
+    assert ended.why.reason
+
+
+def test_an_end_that_the_audit_log_does_not_take_is_told(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path, cloud_server: RunningCloud
+) -> None:
+    file = write(tmp_path, desk, "# stricter\n")
+    cloud_server.admin.plan("logging", "fail", method="entries.write", status=403, nth=2)
+    done = dagwarden("policy", "apply", str(file))
+    assert done.code == 0
+    assert desk.cloud.store.read(policy_object(PROD)) == file.read_bytes()
+    assert "says that it was about to be applied, and not that it is in force" in done.err
+    assert [str(entry.outcome) for entry in desk.audit(Kind.POLICY_APPLIED)] == ["begun"]
+
+
+def test_a_policy_whose_beginning_cannot_be_audited_is_not_applied(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path, cloud_server: RunningCloud
+) -> None:
+    before = desk.cloud.store.read(policy_object(PROD))
+    cloud_server.admin.plan("logging", "fail", method="entries.write", status=403)
+    assert dagwarden("policy", "apply", str(write(tmp_path, desk, "# stricter\n"))).code != 0
+    assert desk.cloud.store.read(policy_object(PROD)) == before
+
+
+def test_the_policy_in_force_is_shown_with_who_applied_it_when_and_why(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path, desk, "# stricter\n")
+    applied = dagwarden("policy", "apply", str(file), "-m", "ticket 7", "--json").json
+    shown = dagwarden("policy", "show", "--json").json
+    assert (shown["digest"], shown["generation"]) == (applied["digest"], applied["generation"])
+    assert (shown["applied_by"], shown["message"]) == (desk.cloud.service_account, "ticket 7")
+    assert (shown["is_in_force"], shown["is_audited"], shown["text"]) == (True, True, file.read_text())
+    text = dagwarden("policy", "show").out
+    assert f"applied by  {desk.cloud.service_account}" in text
+    assert text.endswith(f"\n\n{file.read_text()}")
+    before = dagwarden("policy", "show", "--version", str(applied["generation_before"]), "--json").json
+    assert (before["is_in_force"], before["is_audited"]) == (False, False)
+    assert dagwarden("policy", "show", "--version", "7").code == 4
+
+
+def test_a_policy_written_past_apply_is_shown_as_such_and_a_broken_one_too(dagwarden: Dagwarden, desk: Desk) -> None:
+    desk.write_policy("apiVersion: dagwarden/v1\nkind: Policy\nlimit: {}\n")
+    done = dagwarden("policy", "show")
+    assert done.code == 1
+    assert "applied by  unknown\n" in done.out
+    assert "written past `dagwarden policy apply`" in done.out
+    assert "policy.yaml:3: `limit` is no key" in done.out
+    desk.remove_policy()
+    assert dagwarden("policy", "show").code == 4
 
 
 def test_a_policy_with_faults_is_not_applied(dagwarden: Dagwarden, desk: Desk, tmp_path: Path) -> None:
@@ -74,6 +142,24 @@ def test_impact_tells_what_another_policy_would_have_refused_and_what_of_that_is
     assert (live["release"], live["files"]) == (2, 1)
     assert [finding["rule"] for finding in live["findings"]] == ["path-not-allowed"]
     assert "live: 1 file of pushes that would be refused now" in dagwarden("policy", "impact", str(file)).out
+
+
+def test_what_was_found_within_a_zip_file_counts_against_it(dagwarden: Dagwarden, desk: Desk, tmp_path: Path) -> None:
+    event = desk.push({"dags/x.zip": "a = 1\n", "dags/b.py": "b = 1\n"})
+    desk.allow(event)
+    name = verdict_object(PROD, push_of(event))
+    within = [
+        Finding(rule="latest-image", severity=Severity.WARNING, path=path, message="told then")
+        for path in ("dags/x.zip/first.py", "dags/gone.zip/first.py")
+    ]
+    verdict = decode(Verdict, desk.cloud.store.read(name))
+    told = encode(msgspec.structs.replace(verdict, findings=tuple(within)))
+    desk.cloud.store.write(name, told, generation=None, content_type="application/json")
+    file = write(tmp_path, desk, "enforcement:\n  rules: {latest-image: enforce}\n")
+    done = dagwarden("policy", "impact", str(file), "--json").json
+    for found in (*done["past"], *done["live"]):
+        assert [each["path"] for each in found["findings"]] == ["dags/x.zip/first.py"]
+    assert (len(done["past"]), len(done["live"])) == (1, 1)
 
 
 def test_windows_and_approvals_are_about_the_push_and_not_about_what_is_live(

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
+
 from dagwarden.audit.entry import AuditEntry, AuditOutcome, Kind, What, When, Where, explain, make_insert_id, shorten
 from dagwarden.names import Digest, EnvironmentName
 from dagwarden.policy.verdict import Principal
+
+
+def policy_applied_ended(begun: AuditEntry, *, error: str, at: dt.datetime) -> AuditEntry:
+    """How it ended that a policy was about to be applied: it is in force, or it is not, and why.
+
+    Args:
+        error: empty when it is in force.
+    """
+    outcome = AuditOutcome.FAILED if error else AuditOutcome.DONE
+    return msgspec.structs.replace(
+        begun,
+        severity="ERROR" if error else "NOTICE",
+        when=When(occurred_at=at),
+        outcome=outcome,
+        why=explain(error or begun.why.reason, policy_digest=begun.why.policy_digest),
+        insert_id=make_insert_id(Kind.POLICY_APPLIED, begun.insert_id, outcome, at),
+    )
 
 
 def policy_applied(

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from dagwarden.cli.linting.findings import print_note
 from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
 from dagwarden.cli.output import format_time, print_json, print_line, print_table
-from dagwarden.errors import InvalidInput, NotFound
+from dagwarden.errors import DagwardenError, InvalidInput, NotFound
 from dagwarden.names import EnvironmentName, PushId, ReleaseNumber, environment_object, policy_object
 
 if TYPE_CHECKING:
+    from dagwarden.audit.entry import AuditEntry
+    from dagwarden.audit.write import AuditWriter
     from dagwarden.ledger.read import Ledger
     from dagwarden.ledger.release import SignedRelease
     from dagwarden.lint.finding import Finding
@@ -98,11 +101,29 @@ def write_policy(connection: Connection, name: str, content: bytes, message: str
         message=message,
         at=utc_now(),
     )
-    AuditWriter(cloud).write(entry)
-    written = cloud.store.write(name, content, generation=standing, content_type="application/yaml")
+    audit = AuditWriter(cloud)
+    audit.write(entry)
+    try:
+        written = cloud.store.write(name, content, generation=standing, content_type="application/yaml")
+    except DagwardenError as error:
+        _end(audit, entry, error=str(error))
+        raise
+    _end(audit, entry)
     return Applied(
         resource=resource, digest=said, generation=written.generation, generation_before=standing, is_changed=True
     )
+
+
+def _end(audit: AuditWriter, begun: AuditEntry, *, error: str = "") -> None:
+    """The audit log says how it ended; where it takes no entry, this command does."""
+    from dagwarden.audit.entries import policy_applied_ended
+    from dagwarden.cloud.identity import utc_now
+
+    try:
+        audit.write(policy_applied_ended(begun, error=error, at=utc_now()))
+    except DagwardenError as refused:
+        ended = "is not in force" if error else "is in force"
+        print_note(f"the audit log says that it was about to be applied, and not that it {ended}: {refused}")
 
 
 def impact(
