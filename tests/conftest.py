@@ -7,6 +7,7 @@ import datetime as dt
 import ipaddress
 import itertools
 import json
+import socket
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -89,6 +90,15 @@ def cloud_environ(cloud_server: RunningCloud, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, value)
     cloud_server.admin.forget_faults()
     return environ
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 @pytest.fixture

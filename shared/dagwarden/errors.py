@@ -2,7 +2,8 @@
 
     DagwardenError
     ├── Transient            trying again may help: a function answers 500 and the event is delivered again
-    │   ├── Unavailable      a service cannot be reached, is overloaded or answered 5xx
+    │   ├── Unavailable      a service is overloaded or answered 5xx
+    │   │   └── Unreachable  nothing answers where it should be: nobody waits for that
     │   ├── PreconditionFailed  someone newer won: re-read, plan again
     │   └── Contended        someone newer won, again and again, for as often as we are willing to try
     └── Permanent            trying again cannot help: recorded and acknowledged
@@ -48,7 +49,11 @@ class Transient(DagwardenError):
 
 
 class Unavailable(Transient):
-    """A service cannot be reached, is overloaded or answered 5xx."""
+    """A service is overloaded or answered 5xx."""
+
+
+class Unreachable(Unavailable):
+    """Nothing answers where a service should be."""
 
 
 class PreconditionFailed(Transient):

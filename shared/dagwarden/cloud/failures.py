@@ -11,6 +11,7 @@ from google.api_core import exceptions as api
 from google.resumable_media import common as media
 
 from dagwarden import errors
+from dagwarden.cloud.reach import is_unreachable, say_unreachable, say_way_there
 
 MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
     (api.PreconditionFailed, errors.PreconditionFailed),
@@ -44,12 +45,16 @@ MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
 
 HINTS: dict[type[errors.DagwardenError], str] = {
     errors.AccessDenied: "grant the identity the role that the function table of the README names",
-    errors.Unavailable: "try again: the service is busy or out of reach",
+    errors.Unavailable: "try again: the service is busy",
 }
 
 
 def to_error(error: Exception, operation: str, subject: str) -> errors.DagwardenError | None:
     """Our error for a foreign one; None when it is no exception of Google's clients (then it is a defect of ours)."""
+    if is_unreachable(error):
+        return errors.Unreachable(
+            say_unreachable(error), operation=operation, subject=subject, hint=say_way_there(error)
+        )
     for foreign, ours in MAPPING:
         if isinstance(error, foreign):
             may_pass = getattr(error, "retryable", False)  # google-auth's own word

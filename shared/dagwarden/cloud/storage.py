@@ -10,6 +10,7 @@ import msgspec
 
 from dagwarden import errors
 from dagwarden.cloud.failures import mapped
+from dagwarden.cloud.reach import make_retrying, make_timeouts
 from dagwarden.settings import Settings
 from dagwarden.wire import md5_hex_of_base64
 
@@ -52,8 +53,8 @@ class Bucket:
         self._bucket = client.bucket(name)
         self._client = client
         self._how: dict[str, Any] = {
-            "retry": DEFAULT_RETRY.with_timeout(settings.retry_deadline_s).with_delay(initial=0.1, maximum=5.0),
-            "timeout": settings.request_timeout_s,
+            "retry": make_retrying(DEFAULT_RETRY, settings),
+            "timeout": make_timeouts(settings),
         }
 
     def read(self, name: str, generation: int | None = None) -> bytes:

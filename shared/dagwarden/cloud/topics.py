@@ -13,6 +13,7 @@ import msgspec
 
 from dagwarden import errors
 from dagwarden.cloud.failures import mapped
+from dagwarden.cloud.reach import make_retrying
 from dagwarden.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,13 +50,30 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     delivery_attempt: int | None
 
 
+def make_how(settings: Settings) -> dict[str, Any]:
+    """How every call is made: its deadline, and what is tried again until then.
+
+    The client's own wish to try again outlives the deadline given: it publishes to nobody for ten minutes.
+    Source: google-cloud-pubsub 2.x, `publisher/transports/base.py`.
+    """
+    from google.api_core import exceptions as api
+    from google.api_core.retry import Retry, if_exception_type
+
+    steady = Retry(
+        predicate=if_exception_type(
+            api.Aborted, api.InternalServerError, api.ResourceExhausted, api.ServiceUnavailable, api.Unknown
+        )
+    )
+    return {"timeout": settings.retry_deadline_s, "retry": make_retrying(steady, settings)}
+
+
 class Topics:
     """Publishes; every message is known to be stored when a call returns."""
 
     def __init__(self, client: PublisherClient, settings: Settings) -> None:
         self._client = client
         self._project = settings.project
-        self._deadline_s = settings.retry_deadline_s
+        self._how = make_how(settings)
 
     def publish(self, topic: str, *messages: Outgoing) -> list[str]:
         """Publish all messages in one request; returns their ids.
@@ -70,7 +88,7 @@ class Topics:
             answer = self._client.api.publish(
                 topic=self._client.topic_path(self._project, topic),
                 messages=[{"data": message.data, "attributes": message.attributes} for message in messages],
-                timeout=self._deadline_s,
+                **self._how,
             )
             return list(answer.message_ids)
 
@@ -82,7 +100,7 @@ class Subscription:
         self._client = client
         self._project = settings.project
         self.path = client.subscription_path(settings.project, name)
-        self._deadline_s = settings.retry_deadline_s
+        self._how = make_how(settings)
         self.name = name
 
     def ensure(self, topic: str, filter_: str, *, expires_after_s: float) -> None:
@@ -100,14 +118,14 @@ class Subscription:
                 "expiration_policy": {"ttl": {"seconds": int(expires_after_s)}},
             }
             try:
-                self._client.create_subscription(request=request, timeout=self._deadline_s)
+                self._client.create_subscription(request=request, **self._how)
             except Exception as error:
                 if not _is_taken(error):
                     raise
-                standing = self._client.get_subscription(subscription=self.path, timeout=self._deadline_s)
+                standing = self._client.get_subscription(subscription=self.path, **self._how)
                 if standing.filter != filter_ or standing.topic != request["topic"]:
-                    self._client.delete_subscription(subscription=self.path, timeout=self._deadline_s)
-                    self._client.create_subscription(request=request, timeout=self._deadline_s)
+                    self._client.delete_subscription(subscription=self.path, **self._how)
+                    self._client.create_subscription(request=request, **self._how)
 
     def find_topic(self) -> str:
         """The id of the topic it reads.
@@ -116,14 +134,14 @@ class Subscription:
             NotFound: there is no such subscription.
         """
         with mapped("look up subscription", self.name):
-            found = self._client.get_subscription(subscription=self.path, timeout=self._deadline_s)
+            found = self._client.get_subscription(subscription=self.path, **self._how)
             return str(found.topic).rpartition("/")[2]
 
     def delete(self) -> None:
         """There is no such subscription afterwards."""
         try:
             with mapped("delete subscription", self.name):
-                self._client.delete_subscription(subscription=self.path, timeout=self._deadline_s)
+                self._client.delete_subscription(subscription=self.path, **self._how)
         except errors.NotFound:
             return
 
@@ -145,7 +163,7 @@ class Subscription:
         with mapped("pull", self.name):
             answer = self._client.pull(
                 request={"subscription": self.path, "max_messages": max_messages, "return_immediately": True},
-                timeout=self._deadline_s,
+                **self._how,
             )
             return [(received.ack_id, _received(received)) for received in answer.received_messages]
 
@@ -153,14 +171,14 @@ class Subscription:
         """These will not be delivered again."""
         if ack_ids:
             with mapped("acknowledge", self.name):
-                self._client.acknowledge(subscription=self.path, ack_ids=ack_ids, timeout=self._deadline_s)
+                self._client.acknowledge(subscription=self.path, ack_ids=ack_ids, **self._how)
 
     def give_back(self, ack_ids: list[str]) -> None:
         """These may be delivered again at once."""
         if ack_ids:
             with mapped("give back", self.name):
                 self._client.modify_ack_deadline(
-                    subscription=self.path, ack_ids=ack_ids, ack_deadline_seconds=0, timeout=self._deadline_s
+                    subscription=self.path, ack_ids=ack_ids, ack_deadline_seconds=0, **self._how
                 )
 
 
