@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 
 import msgspec
 
@@ -11,7 +11,7 @@ from dagwarden.names import Digest
 from dagwarden.policy.approvals import check_approvals, list_approvers, list_waits
 from dagwarden.policy.break_glass import check_break_glass
 from dagwarden.policy.conditions.check import check_conditions
-from dagwarden.policy.enforcement import lift, rate_finding, waive
+from dagwarden.policy.enforcement import MILDNESS, lift, rate_finding, waive
 from dagwarden.policy.facts import PushFacts, digest_facts
 from dagwarden.policy.identities import check_identities
 from dagwarden.policy.limits import check_limits
@@ -59,7 +59,8 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
 
     Each refusal by the policy itself is a finding whose `clause` names the line that says so.
     """
-    found = [*facts.findings, *(finding for check in CHECKS for finding in check(policy, facts))]
+    own = [finding for check in CHECKS for finding in check(policy, facts)]
+    found = [*_drop_told(facts.findings, own), *own]
     told = [rated for finding in found if (rated := _weigh(policy, finding, facts)) is not None]
     missing, approvers = list(check_approvals(policy, facts, told)), list_approvers(policy, facts, told)
     waits = list_waits(policy, facts, told)
@@ -75,6 +76,18 @@ def decide(policy: Policy, facts: PushFacts) -> Decision:
         waits=waits if errors <= _OF_TIME else (),
         facts_digest=digest_facts(facts),
     )
+
+
+def _drop_told(found: Iterable[Finding], own: Iterable[Finding]) -> Iterator[Finding]:
+    """What was found besides, without what policy itself says of the same line by the same rule, as gravely or more."""
+    told: dict[tuple[str, str, int], int] = {}
+    for finding in own:
+        place = finding.rule, finding.path, finding.line
+        told[place] = min(MILDNESS[finding.severity], told.get(place, len(MILDNESS)))
+    for finding in found:
+        place = finding.rule, finding.path, finding.line
+        if finding.allows is not None or told.get(place, len(MILDNESS)) > MILDNESS[finding.severity]:
+            yield finding
 
 
 def _weigh(policy: Policy, finding: Finding, facts: PushFacts) -> Finding | None:

@@ -28,7 +28,7 @@ class _Said(msgspec.Struct, frozen=True):
 
 
 _SEVERITIES = {Level.ENFORCE: Severity.ERROR, Level.WARN: Severity.WARNING, Level.AUDIT: Severity.INFO}
-_MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+MILDNESS = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 def rate_finding(policy: Policy, finding: Finding) -> Finding | None:
@@ -56,7 +56,7 @@ def _apply_level(policy: Policy, finding: Finding) -> Finding | None:
         return None
     severity = _SEVERITIES[said.level]
     if not said.is_exact:
-        severity = max(severity, finding.severity, key=_MILDNESS.__getitem__)
+        severity = max(severity, finding.severity, key=MILDNESS.__getitem__)
         if severity is finding.severity:
             return finding
     return msgspec.structs.replace(finding, severity=severity, clause=_join_clauses(finding.clause, said.clause))

@@ -14,6 +14,7 @@ from dagwarden.names import ReleasePath
 from dagwarden.policy.decide import decide
 from dagwarden.policy.verdict import Outcome, count_findings
 from dagwarden.policy.waivers import advise_waivers
+from dagwarden.validate.model import DagModel, FactKind, FileModel, IdentityFact, Known, TaskModel
 
 OVERRIDES = """enforcement:
   rules:
@@ -179,3 +180,22 @@ def test_imports_that_take_too_long_are_refused() -> None:
     for took_s, outcome in ((2.0, Outcome.ALLOWED), (2.1, Outcome.DENIED)):
         facts = msgspec.structs.replace(make_facts(now=NOW), import_seconds={ReleasePath("dags/team/a.py"): took_s})
         assert decide(policy, facts).outcome is outcome
+
+
+TEMPLATED = IdentityFact(kind=FactKind.IMPERSONATION, argument="impersonation_chain", known=Known.TEMPLATED)
+TEAM = "teams:\n  - {name: team, paths: ['dags/team/**'], may_use: {impersonation: [a@p.iam.gserviceaccount.com]}}\n"
+
+
+def test_what_policy_says_of_a_line_is_not_said_again_by_what_imports_found_there() -> None:
+    task = TaskModel(task_id="load", line=7, operator="a.b.Load", facts=(TEMPLATED,))
+    file = FileModel(path="dags/team/a.py", dags=(DagModel(dag_id="etl", tasks=(task,)),))
+    by_import = msgspec.structs.replace(make_finding("templated-identity", Severity.INFO, file.path), line=7)
+    elsewhere = msgspec.structs.replace(by_import, line=8)
+    facts = msgspec.structs.replace(make_facts(findings=[by_import, elsewhere]), files=(file,))
+    decision = decide(make_policy(TEAM), facts)
+    told = [(each.line, bool(each.clause)) for each in decision.findings if each.rule == "templated-identity"]
+    assert (told, decision.outcome, decision.switched_off) == ([(7, True), (8, False)], Outcome.DENIED, 0)
+    graver = msgspec.structs.replace(by_import, severity=Severity.ERROR)
+    mild = make_policy(TEAM + "identities: {unresolvable: warn}\n")
+    both = decide(mild, msgspec.structs.replace(facts, findings=(graver,)))
+    assert (len(both.findings), both.outcome) == (2, Outcome.DENIED), "what is graver is never dropped"

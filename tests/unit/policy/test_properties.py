@@ -18,6 +18,7 @@ from dagwarden.policy.model import Policy
 from dagwarden.policy.rules import index_rules
 from dagwarden.policy.section import Level
 from dagwarden.policy.verdict import Outcome
+from dagwarden.validate.model import DagModel, FactKind, FileModel, IdentityFact, Known, TaskModel
 
 MILDNESS = (Outcome.DENIED, Outcome.HELD, Outcome.ALLOWED)
 RULES = sorted(rule for rule, fixed in index_rules().items() if not fixed)
@@ -51,13 +52,44 @@ def make_levels(default: Level, rules: dict[str, Level], override: Level) -> str
 LEVEL = st.sampled_from(Level)
 LEVELS = st.builds(make_levels, LEVEL, st.dictionaries(FEW, LEVEL, max_size=3), LEVEL)
 WAIVERS = st.lists(st.tuples(FEW, PATH, st.integers(-3, 3)), max_size=3)
-REST = st.lists(st.sampled_from([FREEZE, APPROVALS + BY_RULE, GLASS]), unique=True, max_size=3).map("".join)
+TEAMS = "teams:\n  - {name: t, paths: ['dags/team/**'], may_use: {impersonation: [a@p.iam.gserviceaccount.com]}}\n"
+CONDITION = "conditions:\n  - {name: c, on: task, require: 'task.retries > 0', message: give it retries}\n"
+PEOPLE = "people:\n  - {name: b, principals: [bob@acme.example, cat@acme.example]}\n"
+REST = st.lists(
+    st.sampled_from([FREEZE, APPROVALS + BY_RULE, GLASS, TEAMS, CONDITION, PEOPLE]), unique=True, max_size=6
+).map("".join)
 FINDINGS = st.lists(
     st.builds(make_finding, st.one_of(FEW, st.sampled_from(sorted(index_rules()))), st.sampled_from(Severity), PATH),
     max_size=5,
 )
+IDENTITIES = st.builds(
+    IdentityFact,
+    kind=st.sampled_from([FactKind.IMPERSONATION, FactKind.CONNECTION, FactKind.SERVICE_ACCOUNT]),
+    argument=st.just("a"),
+    value=st.sampled_from(["", "a@p.iam.gserviceaccount.com", "b@p.iam.gserviceaccount.com"]),
+    known=st.sampled_from(Known),
+)
+
+
+def make_file(path: str, facts: list[IdentityFact], retries: int | None) -> FileModel:
+    task = TaskModel(task_id="t", line=1, operator="a.b.C", facts=tuple(facts), retries=retries)
+    return FileModel(path=path, dags=(DagModel(dag_id="d", tasks=(task,)),))
+
+
+FILES = st.lists(
+    st.builds(make_file, st.sampled_from(PATHS), st.lists(IDENTITIES, max_size=3), st.sampled_from([None, 0, 2])),
+    unique_by=lambda file: file.path,
+    max_size=2,
+)
+
+
+def make_whole(files: list[FileModel], **said: object) -> PushFacts:
+    return msgspec.structs.replace(make_facts(**said), files=tuple(files))  # type: ignore[arg-type]
+
+
 FACTS = st.builds(
-    make_facts,
+    make_whole,
+    files=FILES,
     who=st.sampled_from(["ann@acme.example", "eve@evil.example"]),
     paths=st.lists(st.sampled_from(PATHS), unique=True, max_size=3),
     findings=FINDINGS,
@@ -82,7 +114,7 @@ def test_the_same_facts_in_any_order_get_the_same_decision(
 ) -> None:
     policy = make_policy(levels + make_waivers(waivers) + rest)
     facts = approved(policy, facts, who)
-    turned = {field: getattr(facts, field)[::-1] for field in ("findings", "changes", "approvals")}
+    turned = {field: getattr(facts, field)[::-1] for field in ("findings", "changes", "approvals", "files")}
     once, again = decide(policy, facts), decide(policy, msgspec.structs.replace(facts, **turned))
     assert (once.outcome, once.facts_digest) == (again.outcome, again.facts_digest)
     assert sorted(once.findings, key=repr) == sorted(again.findings, key=repr)
@@ -112,6 +144,30 @@ def test_fewer_approvals_never_make_a_decision_milder(levels: str, rest: str, fa
     policy = make_policy(levels + rest)
     few, many = approved(policy, facts, who[:1]), approved(policy, facts, who)
     assert not is_milder(decide(policy, few).outcome, decide(policy, many).outcome)
+
+
+@given(WAIVERS, REST, FACTS)
+def test_what_is_not_known_of_a_task_never_makes_a_decision_milder(
+    waivers: list[tuple[str, str, int]], rest: str, facts: PushFacts
+) -> None:
+    policy = make_policy(make_waivers(waivers) + rest)
+    unknown = msgspec.structs.replace(facts, files=tuple(map(forget, facts.files)))
+    assert not is_milder(decide(policy, unknown).outcome, decide(policy, facts).outcome)
+
+
+def forget(file: FileModel) -> FileModel:
+    """The same file, of whose tasks nobody can read anything."""
+    [dag] = file.dags
+    tasks = [
+        msgspec.structs.replace(
+            task,
+            facts=tuple(msgspec.structs.replace(fact, value="", known=Known.UNREADABLE) for fact in task.facts),
+            retries=None,
+            unreadable=("retries",),
+        )
+        for task in dag.tasks
+    ]
+    return msgspec.structs.replace(file, dags=(msgspec.structs.replace(dag, tasks=tuple(tasks)),))
 
 
 @given(LEVELS, WAIVERS, REST, FACTS)
