@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,27 @@ REPOSITORIES = (
     Repository("vinayvaddiparthi/airflow-on-kubernetes", "ea523b558421d88ed2000ddb4d985589852492e7", ("dags",)),
     Repository("akanowhere/git_plataforma_dados_alloha_airflow", "9d0828ce634d5bfad0e36109357706ae4b24513b", ("dags",)),
     Repository("doridang001-lab/doridang_airflow", "066a854852a9efe5f2befabf400915e14a2b7a3d", ("dags",)),
+    Repository("Yanan-Gao/airflow-dags", "6038f7a3eeb6fb6d75ab1c480d0f3fd7ba34244c", ("src/dags", "plugins")),
+    Repository("snowsky/kube-dags-test", "0e38f34f6b0d3d65581aaa5d05758172f2dd85ff", ("dags",)),
+    Repository("smu-chile/airflow-bi-ecommerce", "b872993ddcc80b143385dd7015a2182985ee25cf", ("dags", "plugins")),
+    Repository("MrMaksimize/docker-airflow", "5ae44437de6f73e3a33b12a11565af99660ae758", ("poseidon/dags",)),
+    Repository("Ferlab-Ste-Justine/clin-pipelines-dags", "fee8a79d1abe140150179cc7770491fc3cc4a8ce", ("dags",)),
+    Repository("RockFlow-AI/airflow-dags", "3242e74ed295be23e4855cdfa947edc8d1ad779a", ("dags",)),
+    Repository("wangxia514/dea-airflow", "9aaa84386a3560f1ba6f3e9d6a666fddbe367045", ("dags", "plugins")),
+    Repository("Randers-Kommune-Digitalisering/airflow", "5a9bbce58232a6188e2dd825694c67ec9097e393", ("dags",)),
+    Repository("superdao-inc/airflow-dags", "ed38a0f5cb7fb1584b4e7a633de816a5e102a56b", ("dags",)),
+    Repository("allenren97/rrap-gcp-dags", "66c36ed314b4700302a503302269adcde3a28276", ("rrap-gcp-dags/dags",)),
+    Repository("lappis-unb/airflow-dags", "7597c51ef0749df37f686c536c60b815b02c17b4", ("dags", "plugins")),
+    Repository("NASA-IMPACT/veda-data-airflow", "61a797d5e8035369447cfbb65618d4c8be4ce617", ("dags",)),
+    Repository("eft-library/eft-library-airflow", "d399fb4c54e40d79148f1e73478d62525b9ea463", ("dags", "plugins")),
+    Repository("claude89757/wechat-on-airflow", "9bc4dc0a1466eed07684e8f9c9e3ec80b0390f38", ("dags",)),
+    Repository("USF-IMARS/airflow-dag", "f3a74c23cfb5114326d5fa4da08aaaa4af4d2244", ("imars_dags/dags",)),
+    Repository("lowtouch-ai/agent_dags", "387c821147f32396894b8fa8e224787962c3d9df", (".",)),
+    Repository("alozur/airflow-dags", "16b87dd1d3dda0bc4b8658b60ea294ceb8a39794", (".",)),
+    Repository("Dilipsinghal66/airflow-gitsync-testing", "43fb6148517591186de0c7dd598a84b7389de9bb", (".",)),
+    Repository("yih5025/investment-assistant-dags", "334d3360683ede54590a11b7ee025fb4841b6295", (".",)),
+    Repository("fleekfashion/fleek_airflow", "363b20653d1db9616f45f336812b9b114d216675", ("src",)),
+    Repository("sbv239/airflow_examples", "ec5580c6261b5ddac9b3d6ccbdbafa70f3ada155", ("dags",)),
 )
 
 
@@ -72,13 +94,15 @@ class Hit(msgspec.Struct, frozen=True):
 def lint_repository(checkouts: Path, repository: Repository) -> tuple[int, list[Hit]]:
     """How many files were linted, and what was found."""
     root = checkouts / repository.name.replace("/", "+")
-    files = dict(_read(root, repository))
-    tree: dict[str, bytes] = {str(path): content for path, content in files.items()}
-    findings = [*lint_files(files, load_catalogue()), *check_files(tree, files)]
+    tree = dict(_read(root, repository))
+    files = {path: content for path, content in tree.items() if not _is_test(path)}
+    whole: dict[str, bytes] = {str(path): content for path, content in tree.items()}
+    findings = [*lint_files(files, load_catalogue()), *check_files(whole, files)]
     lines = {path: content.decode("utf-8", "replace").split("\n") for path, content in files.items()}
     hits = [
         Hit(repository.name, found, lines[ReleasePath(found.path)][found.line - 1].strip() if found.line else "")
         for found in findings
+        if found.path in lines
     ]
     return len(files), hits
 
@@ -86,10 +110,13 @@ def lint_repository(checkouts: Path, repository: Repository) -> tuple[int, list[
 def _read(root: Path, repository: Repository) -> Iterator[tuple[ReleasePath, bytes]]:
     for folder in repository.folders:
         for file in sorted((root / folder).rglob("*.py")):
-            path = file.relative_to(root).as_posix()
-            is_test = "tests" in path.split("/") or file.name.startswith(("test_", "conftest")) or "_test." in file.name
-            if file.is_file() and not is_test:
-                yield ReleasePath(path), file.read_bytes()
+            if file.is_file():
+                yield ReleasePath(file.relative_to(root).as_posix()), file.read_bytes()
+
+
+def _is_test(path: str) -> bool:
+    *folders, name = path.split("/")
+    return "tests" in folders or name.startswith(("test_", "conftest")) or "_test." in name
 
 
 def make_table(hits: Mapping[str, list[Hit]], judged: Mapping[str, tuple[int, int]]) -> Iterator[str]:
@@ -128,8 +155,19 @@ def main() -> None:
     sys.stdout.write("\n".join(make_table(hits, judged)) + "\n")
 
 
+def take_sample(hits: Sequence[Hit], count: int) -> list[Hit]:
+    """That many hits on lines of different text, the repositories taking turns: none speaks for all."""
+    mixed = random.Random(SEED).sample(hits, len(hits))
+    distinct = {(hit.finding.message, hit.source): hit for hit in mixed}.values()
+    by_repository: dict[str, list[Hit]] = {}
+    for hit in distinct:
+        by_repository.setdefault(hit.repository, []).append(hit)
+    rounds = itertools.chain.from_iterable(itertools.zip_longest(*by_repository.values()))
+    return [hit for hit in rounds if hit is not None][:count]
+
+
 def _show(rule: str, hits: list[Hit], count: int) -> None:
-    sample = hits if len(hits) <= count else random.Random(SEED).sample(hits, count)
+    sample = take_sample(hits, count)
     sys.stdout.write(f"== {rule}: {len(hits)} hits, {len(sample)} shown\n")
     for hit in sample:
         found = hit.finding

@@ -126,6 +126,7 @@ TEST_FILE_RELEASED = Page(
     what="A test lies among the files that components run.",
     why="Every component copies it and every parse reads it; Composer's documentation says so of tests in dags/.",
     hint="Keep tests beside dags/, not in it, or leave them out of the push.",
+    limits="Told by the name; a file that makes a DAG at its top level is none.",
     sources=("https://docs.cloud.google.com/composer/docs/composer-3/troubleshooting-cloud-storage",),
 )
 VIRTUALENV_RELEASED = Page(

@@ -12,7 +12,7 @@ from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.hygiene import check_paths
 from dagwarden.lint.match import match_rules
 from dagwarden.lint.page import rate
-from dagwarden.lint.ruff import check_with_ruff
+from dagwarden.lint.ruff_findings import check_with_ruff
 from dagwarden.lint.suppress import apply_suppressions
 from dagwarden.names import ReleasePath
 

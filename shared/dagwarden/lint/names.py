@@ -33,7 +33,8 @@ UNDEFINED_AT_IMPORT = Page(
     limits=(
         "The name is found by ruff (F821). Code counts as run at import when it stands at the top level, in a class, "
         "a decorator or a default, or in a function that such code calls by its plain name. A warning "
-        "where the file makes names at run time (`exec`, `globals().update`), and for what notebooks provide (`spark`)."
+        "where the file makes names at run time (`exec`, `globals().update`), where an earlier round of a loop may "
+        "have made it, and for what notebooks provide (`spark`)."
     ),
     sources=("https://docs.astral.sh/ruff/rules/undefined-name/",),
 )
@@ -99,11 +100,13 @@ def tell_apart(path: str, text: str, undefined: Iterable[UndefinedName]) -> list
     found = []
     for place in places:
         position = (place.line, len(lines[place.line - 1][: place.column - 1].encode()))
-        moment = _find_moment(_find_chain(tree, position), at_import, is_lazy=is_lazy)
+        chain = _find_chain(tree, position)
+        moment = _find_moment(chain, at_import, is_lazy=is_lazy)
         page = UNDEFINED_AT_IMPORT if moment is _Moment.IMPORT else UNDEFINED_IN_FUNCTION
         finding = find(page, place.message, path=path, line=place.line, column=place.column)
         quoted = _QUOTED.search(place.message)
-        is_unsure = makes_names or (quoted is not None and quoted[1] in NOTEBOOK_NAMES)
+        name = quoted[1] if quoted else ""
+        is_unsure = makes_names or name in NOTEBOOK_NAMES or _is_bound_in_loop(chain, name)
         found.append(msgspec.structs.replace(finding, severity=Severity.WARNING) if is_unsure else finding)
     return found
 
@@ -127,6 +130,15 @@ def _holds(node: ast.AST, position: tuple[int, int]) -> bool:
     if node.end_lineno is None or node.end_col_offset is None:
         return False
     return (first.lineno, first.col_offset) <= position < (node.end_lineno, node.end_col_offset)
+
+
+def _is_bound_in_loop(chain: list[ast.AST], name: str) -> bool:
+    """Whether a loop around the place binds the name further down: an earlier round may have."""
+    loops = [node for node in chain if isinstance(node, ast.For | ast.While)]
+    return bool(loops) and any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        for node in ast.walk(loops[0])
+    )
 
 
 def _find_moment(chain: list[ast.AST], at_import: frozenset[FunctionNode], *, is_lazy: bool) -> _Moment:

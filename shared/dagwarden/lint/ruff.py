@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -11,24 +10,18 @@ from pathlib import Path
 import msgspec
 from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
-from dagwarden.lint import file_rules
-from dagwarden.lint.finding import Finding, Severity
-from dagwarden.lint.names import UndefinedName, tell_apart
-from dagwarden.lint.page import find
-from dagwarden.lint.ruff_rules import HEAVY_MODULES, RERATED, RUFF_RULES, RuffRule
+from dagwarden.lint.ruff_rules import HEAVY_MODULES
 from dagwarden.names import ReleasePath
 
 TIMEOUT_S = 10.0
 """And 10 ms a file: ruff reads a thousand of them in a second. What takes longer hangs."""
 
-UNDEFINED_NAME = "F821"
-"""The one code whose findings are not ours as they stand: `names` tells them apart."""
-
-_NAMED = re.compile(r"`([^`]+)`")
 _BANNED = f"lint.flake8-tidy-imports.banned-module-level-imports={list(HEAVY_MODULES)}"
 
 
-class _Place(msgspec.Struct, frozen=True):
+class Spot(msgspec.Struct, frozen=True):
+    """A place in a file: both count from 1, the column in characters."""
+
     row: int
     column: int
 
@@ -37,8 +30,8 @@ class RuffEdit(msgspec.Struct, frozen=True):
     """Text that takes the place of other text."""
 
     content: str
-    location: _Place
-    end_location: _Place
+    location: Spot
+    end_location: Spot
 
 
 class RuffFix(msgspec.Struct, frozen=True):
@@ -46,6 +39,8 @@ class RuffFix(msgspec.Struct, frozen=True):
 
     applicability: str
     edits: tuple[RuffEdit, ...]
+    message: str | None = None
+    """In words, e.g. "Use `schedule` instead"."""
 
 
 class Diagnostic(msgspec.Struct, frozen=True):
@@ -53,28 +48,10 @@ class Diagnostic(msgspec.Struct, frozen=True):
 
     code: str | None
     message: str
-    location: _Place
-    end_location: _Place
+    location: Spot
+    end_location: Spot
     filename: str = ""
     fix: RuffFix | None = None
-
-
-def check_with_ruff(texts: Mapping[ReleasePath, str], *, opted_in: Collection[str] = ()) -> list[Finding]:
-    """What ruff finds in these files, by our table of its rules.
-
-    Args:
-        texts: files that compile.
-        opted_in: ids of rules that are silent unless asked for.
-    """
-    rules = {rule.page.code: rule for rule in RUFF_RULES if not rule.page.opt_in or rule.page.rule in opted_in}
-    findings: list[Finding] = []
-    for path, said in run_ruff(texts, {*rules, UNDEFINED_NAME}).items():
-        if said is None:
-            findings.append(find(file_rules.NOT_ANALYSED, "ruff gives no answer on this file", path=path))
-        else:
-            findings += _translate(path, said, rules)
-            findings += tell_apart(path, texts[path], _list_undefined(said))
-    return findings
 
 
 def run_ruff(
@@ -137,38 +114,3 @@ def _encode(text: str) -> bytes:
 
 def _read(output: bytes) -> Iterator[Diagnostic]:
     return iter(msgspec.json.decode(output, type=list[Diagnostic]))
-
-
-def _translate(path: ReleasePath, said: list[Diagnostic], rules: Mapping[str, RuffRule]) -> Iterator[Finding]:
-    told: set[tuple[str, str]] = set()
-    for diagnostic in sorted(said, key=lambda each: (each.location.row, each.location.column)):
-        rule = rules.get(diagnostic.code or "")
-        if rule is None:  # an undefined name, or a syntax error, which is not ruff's to tell
-            continue
-        topic = (rule.page.code, diagnostic.message)
-        if rule.once_per_file and topic in told:
-            continue
-        told.add(topic)
-        finding = find(
-            rule.page,
-            diagnostic.message,
-            path=path,
-            line=diagnostic.location.row,
-            end_line=diagnostic.end_location.row,
-            column=diagnostic.location.column,
-        )
-        yield msgspec.structs.replace(finding, severity=_rate(rule, diagnostic.message))
-
-
-def _list_undefined(said: list[Diagnostic]) -> list[UndefinedName]:
-    return [
-        UndefinedName(each.message, each.location.row, each.location.column)
-        for each in said
-        if each.code == UNDEFINED_NAME
-    ]
-
-
-def _rate(rule: RuffRule, message: str) -> Severity:
-    named = _NAMED.search(message)
-    known = rule.page.airflow > (0, 0) and named and RERATED.get(named[1])
-    return known or rule.page.severity

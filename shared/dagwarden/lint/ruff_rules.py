@@ -17,6 +17,10 @@ class RuffRule(msgspec.Struct, frozen=True, kw_only=True):
     page: Page
     once_per_file: bool = False
     """Whether the same message is told at its first place only: ruff says it at every use of one import."""
+    said: str = ""
+    """What is said in place of ruff's message; `{name}` stands for what that one names first."""
+    advice: str = ""
+    """Likewise what is told to do, in place of the page's hint."""
 
 
 def _rule(  # noqa: PLR0917 (a table reads by position)
@@ -31,6 +35,11 @@ def _rule(  # noqa: PLR0917 (a table reads by position)
     opt_in: bool = False,
     once_per_file: bool = False,
     airflow: tuple[int, int] = (0, 0),
+    said: str = "",
+    advice: str = "",
+    example: str = "",
+    instead: str = "",
+    limits: str = "",
 ) -> RuffRule:
     page = Page(
         rule=rule,
@@ -42,9 +51,12 @@ def _rule(  # noqa: PLR0917 (a table reads by position)
         hint=hint,
         opt_in=opt_in,
         airflow=airflow,
+        example=example,
+        instead=instead,
+        limits=limits,
         sources=(f"https://docs.astral.sh/ruff/rules/{rule}",),
     )
-    return RuffRule(page=page, once_per_file=once_per_file)
+    return RuffRule(page=page, once_per_file=once_per_file, said=said, advice=advice)
 
 
 _SHELL = "Whatever reaches the command from outside is run by the shell."
@@ -68,6 +80,8 @@ RUFF_RULES: tuple[RuffRule, ...] = (
         "Finds DAGs without an explicit schedule.",
         "Airflow 3 takes none for never, Airflow 2 for daily: the same file means two things.",
         "Say `schedule=None`, or how often it runs.",
+        limits="Arguments unpacked from elsewhere (`DAG(**common)`) are taken to hold it, unless the file shows that"
+        " they do not.",
     ),
     _rule(
         "AIR004", "airflow-task-branch-as-short-circuit", "correctness", Severity.INFO,
@@ -87,12 +101,14 @@ RUFF_RULES: tuple[RuffRule, ...] = (
         "Finds `@task` functions annotated to return a dictionary, without `multiple_outputs`.",
         "Airflow then pushes one XCom for each key, because of the annotation alone.",
         "Say `multiple_outputs=True` or `False`.",
+        said="this task pushes one XCom for each key it returns, because of its annotation alone",
+        advice="Say `multiple_outputs=True` if that is meant, and `False` if not.",
     ),
     _rule(
         "AIR301", "airflow3-removal", "migration", Severity.ERROR,
         "Finds names, arguments and context keys that Airflow 3 no longer has.",
         "The import or the call raises, and with it every DAG of the file is gone.",
-        "Write what the message names instead; `ruff check --select AIR301 --fix` mends many.",
+        "Take it away, or write what took its place in Airflow 3; `ruff check --select AIR301 --fix` mends many.",
         once_per_file=True, airflow=(3, 0),
     ),
     _rule(
@@ -209,6 +225,7 @@ RUFF_RULES: tuple[RuffRule, ...] = (
     _rule(
         "S506", "unsafe-yaml-load", "security", Severity.WARNING,
         "Finds `yaml.load` with a loader that makes objects.", _UNSAFE_DATA, "Use `yaml.safe_load`.",
+        limits="Silent on `FullLoader`, which makes none that harm since PyYAML 5.4.",
     ),
     _rule(
         "S507", "ssh-no-host-key-verification", "security", Severity.WARNING,
@@ -217,6 +234,7 @@ RUFF_RULES: tuple[RuffRule, ...] = (
     _rule(
         "S602", "subprocess-popen-with-shell-equals-true", "security", Severity.WARNING,
         "Finds `subprocess` calls with `shell=True`.", _SHELL, _SHELL_HINT,
+        limits="Silent where the command is a literal.",
     ),
     _rule(
         "S604", "call-with-shell-equals-true", "security", Severity.WARNING,
@@ -239,19 +257,51 @@ RUFF_RULES: tuple[RuffRule, ...] = (
         "Each parse of the file, every few seconds, pays for the import, which few of its tasks need.",
         "Import it inside the task that uses it.",
         once_per_file=True,
+        said="`{name}` is loaded each time this file is parsed",
+        advice="Write the import of `{name}` inside the tasks that use it: then only they load it.",
+        example="import pandas as pd\n\n\n@task\ndef load():\n    return len(pd.read_parquet(SOURCE))\n",
+        instead="@task\ndef load():\n    import pandas as pd\n\n    return len(pd.read_parquet(SOURCE))\n",
+        limits="Imports within `try` or `if` are not looked at, nor what a module imported here loads in its turn.",
     ),
 )  # fmt: skip
 """No rule of the table is decided by one of our own files, and none of ours by ruff: see `coverage`."""
 
-RERATED: dict[str, Severity] = {
-    "airflow.operators.python.get_current_context": Severity.WARNING,
-    "airflow.operators.email.EmailOperator": Severity.WARNING,
-    "operators": Severity.WARNING,
-    "sensors": Severity.WARNING,
-    "hooks": Severity.WARNING,
-    "executors": Severity.WARNING,
-    "airflow.datasets.Dataset": Severity.ERROR,
-    "airflow.datasets.DatasetAlias": Severity.ERROR,
+
+class Rerating(msgspec.Struct, frozen=True):
+    """How a name counts that Airflow treats otherwise than ruff says."""
+
+    severity: Severity
+    said: str = ""
+    """What is said of it in place of ruff's message."""
+
+
+_STILL_THERE = Rerating(Severity.WARNING, "`{name}` is deprecated: Airflow 3.3 still has it")
+_PASSED_OVER = Rerating(Severity.WARNING)
+_GONE = Rerating(Severity.ERROR, "`{name}` is gone: Airflow 3.3 has it no more")
+
+RERATED: dict[str, Rerating] = {
+    "airflow.operators.python.get_current_context": _STILL_THERE,
+    "airflow.operators.email.EmailOperator": _STILL_THERE,
+    "operators": _PASSED_OVER,
+    "sensors": _PASSED_OVER,
+    "hooks": _PASSED_OVER,
+    "executors": _PASSED_OVER,
+    "airflow.datasets.Dataset": _GONE,
+    "airflow.datasets.DatasetAlias": _GONE,
 }
 """Names that Airflow 3.3 treats otherwise than ruff says: imports that still work, attributes of plugins that are
 passed over, and a module that is gone though ruff thinks it is there. Found by importing each name ruff told of."""
+
+_DEADLINE = "Delete it; from Airflow 3.1 on a DAG can have a `deadline`."
+
+INSTEAD: dict[str, str] = {
+    "provide_context": "Delete it: the context is always passed.",
+    "default_view": "Delete it: the web server has no such choice any more.",
+    "sla": _DEADLINE,
+    "sla_miss_callback": _DEADLINE,
+    "execution_date": "Use `logical_date`, or `data_interval_start` where the interval is meant.",
+    "airflow.utils.dates.days_ago": 'Write a fixed date, such as `pendulum.datetime(2026, 1, 1, tz="UTC")`.',
+    "airflow.operators.subdag": "Use a task group.",
+    "airflow.contrib": "Import its successor from `airflow.providers`: nothing of `airflow.contrib` is left.",
+}
+"""What to write instead of names whose place ruff tells nobody; a name stands for all that is in it."""

@@ -35,8 +35,24 @@ def test_what_does_not_belong_is_told_once(path: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "made", [b"with DAG('a') as dag:\n", b"dag = DAG(\n", b"@dag\ndef f():\n", b"@dag(schedule=None)\n"]
+)
+def test_a_dag_is_no_test_wherever_it_lies(made: bytes) -> None:
+    assert rules_of("dags/tests/connection.py", b"import a\n" + made) == []
+    assert rules_of("dags/tests/connection.py", b"def test_it():\n    " + made) == ["test-file-released"]
+
+
+@pytest.mark.parametrize(
     "path",
-    ["dags/daily.py", "dags/latest.py", "dags/contest/a.py", "dags/env/prod.yaml", "dags/sql/a.sql", "dags/testing.py"],
+    [
+        "dags/daily.py",
+        "dags/latest.py",
+        "dags/contest/a.py",
+        "dags/env/prod.yaml",
+        "dags/sql/a.sql",
+        "dags/testing.py",
+        "dags/test/a.py",
+    ],
 )
 def test_what_only_sounds_like_it_is_left_alone(path: str) -> None:
     assert rules_of(path) == []

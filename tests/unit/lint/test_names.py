@@ -104,6 +104,22 @@ def test_where_names_are_made_at_run_time_it_is_a_warning(text: str) -> None:
     assert {found.severity for found in find_undefined(text) if "lost" in found.message} == {Severity.WARNING}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for a in range(3):\n    if a:\n        print(lost)\n    for lost in range(2): ...\n",
+        "n = 3\nwhile n:\n    n -= 1\n    if n < 2:\n        print(lost)\n    lost = n\n",
+    ],
+)
+def test_what_an_earlier_round_may_have_made_is_a_warning(text: str) -> None:
+    assert {found.severity for found in find_undefined(text)} <= {Severity.WARNING}
+
+
+def test_what_is_made_behind_the_loop_is_an_error() -> None:
+    (found,) = find_undefined("for a in range(3):\n    print(lost)\ndel a\n")
+    assert found.severity is Severity.ERROR
+
+
 def test_a_notebook_that_is_run_elsewhere_is_a_warning() -> None:
     (found,) = find_undefined("spark.sql('select 1')\n")
     assert found.severity is Severity.WARNING
