@@ -67,6 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
 """Argument > environment > default. The first five have no default that works: a verb names what it needs to `load`."""
 
 _BY_VARIABLE = {PREFIX + setting.name.upper(): setting for setting in SETTINGS}
+_CALLER = f"{PREFIX}CALLER"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +124,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         settings = cls(**values)
         faults += [f"{PREFIX}{name.upper()} is not set: {_help(name)}" for name in needs if not getattr(settings, name)]
         if faults:
-            raise InvalidInput("; ".join(faults), operation="read settings", hint="see docs/settings.md")
+            raise _say_faults(faults, is_bare=not any(_BY_VARIABLE.keys() & environ.keys() - {_CALLER}))
         return settings
 
     def to_environ(self) -> dict[str, str]:
@@ -134,6 +135,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for setting in SETTINGS
             if changed[setting.name] != setting.default
         }
+
+
+def _say_faults(faults: list[str], *, is_bare: bool) -> InvalidInput:
+    """Each on a line of its own, where there are several.
+
+    Args:
+        is_bare: whether nothing at all is set.
+    """
+    told = faults[0] if len(faults) == 1 else "\n  ".join([f"{len(faults)} things are wrong:", *faults])
+    here = 'for the local stack: eval "$(dagwarden local env)"; for another, ' if is_bare else ""
+    return InvalidInput(told, operation="read settings", hint=f"{here}see docs/settings.md")
 
 
 def _help(name: str) -> str:

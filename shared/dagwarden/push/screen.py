@@ -41,7 +41,8 @@ class Screen:
 
     def fail(self, text: str, hint: str = "") -> None:
         """What went wrong, and what to do about it."""
-        self._write(f"fatal: {show(text)}\n" + (f"hint: {show(hint)}\n" if hint else ""))
+        told = "\n".join(map(show, text.splitlines()))
+        self._write(f"fatal: {told}\n" + (f"hint: {show(hint)}\n" if hint else ""))
 
     def fail_with(self, error: DagwardenError) -> None:
         """What an error says."""

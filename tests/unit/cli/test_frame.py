@@ -79,8 +79,11 @@ def test_missing_settings_are_all_named_at_once(
     assert run(["log"]) == 2
     said = capsys.readouterr().err
     for name in ("PROJECT", "LEDGER_BUCKET", "STORE_BUCKET", "GATE_SERVICE_ACCOUNT", "ENVIRONMENT"):
-        assert f"DAGWARDEN_{name} is not set" in said
-    assert "hint: " in said
+        assert f"\n  DAGWARDEN_{name} is not set" in said
+    assert 'hint: for the local stack: eval "$(dagwarden local env)"' in said
+    monkeypatch.setenv("DAGWARDEN_PROJECT", "p")
+    assert run(["log"]) == 2
+    assert "local env" not in capsys.readouterr().err
 
 
 def test_exit_codes_tell_the_branches_of_the_error_tree_apart() -> None:
