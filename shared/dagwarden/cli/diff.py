@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect, find_head
 from dagwarden.cli.output import print_json, print_line, print_table
 from dagwarden.cli.show import check_release
 from dagwarden.names import EnvironmentName, ReleaseNumber, ReleasePath
@@ -44,7 +44,7 @@ def diff(
 
     connection = connect(environment, *READS)
     ledger = Ledger(connection.cloud)
-    check_release(connection.environment, ledger.find_head_number(connection.environment), first, second)
+    check_release(connection.environment, find_head(connection), first, second)
 
     def read_state(number: int | None) -> LedgerState:
         if number == 0:

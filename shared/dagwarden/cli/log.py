@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect, find_head
 from dagwarden.cli.output import format_time, print_json, print_line, print_table
 from dagwarden.names import ReleaseNumber
 
@@ -27,7 +27,7 @@ def log(
 
     connection = connect(environment, *READS)
     ledger = Ledger(connection.cloud)
-    head = ledger.find_head_number(connection.environment)
+    head = find_head(connection)
     numbers = [ReleaseNumber(number) for number in range(head, max(0, head - limit), -1)]
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = list(pool.map(lambda number: ledger.read(connection.environment, number), numbers))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from dagwarden.names import EnvironmentName, parse_environment
+from dagwarden.errors import AccessDenied, NotFound
+from dagwarden.names import EnvironmentName, ReleaseNumber, environment_object, parse_environment, policy_object
 from dagwarden.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,3 +62,43 @@ def connect(environment: str | None, *needs: str, sign_with: str | None = None) 
 
     settings = read_settings(needs=(*needs, "environment"), environment=environment, sign_with=sign_with)
     return Connection(Cloud(settings), parse_environment(settings.environment))
+
+
+def find_head(connection: Connection) -> ReleaseNumber:
+    """The number of the newest release; 0 of an environment that has none yet.
+
+    Raises:
+        NotFound: nobody knows such an environment.
+    """
+    from dagwarden.ledger.read import Ledger
+
+    head = Ledger(connection.cloud).find_head_number(connection.environment)
+    if not head:
+        check_environment(connection)
+    return head
+
+
+def check_environment(connection: Connection) -> None:
+    """Nothing happens to an environment that has a policy, a description or a release, or where nobody may look.
+
+    Raises:
+        NotFound: it has none of them.
+    """
+    try:
+        known = sorted(_list_environments(connection.cloud))
+    except AccessDenied:
+        return
+    if connection.environment in known:
+        return
+    near = difflib.get_close_matches(connection.environment, known, n=1)
+    there = f"did you mean {near[0]}?" if near else f"there is {', '.join(known) or 'none yet'}"
+    raise NotFound(f"no environment {connection.environment} is known here", hint=f"{there} (--environment)")
+
+
+def _list_environments(cloud: Cloud) -> set[str]:
+    described = {
+        name
+        for name in cloud.store.list_folders()
+        if any(cloud.store.stat(find(EnvironmentName(name))) for find in (policy_object, environment_object))
+    }
+    return {*cloud.ledger.list_folders(), *described}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagwarden.cli.log import summarize
-from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect, find_head
 from dagwarden.cli.output import format_time, print_facts, print_json, print_line, print_table
 from dagwarden.errors import NotFound
 from dagwarden.names import EnvironmentName, ReleaseNumber
@@ -25,7 +25,7 @@ def show(release: ReleaseArgument = None, environment: EnvironmentOption = None,
 
     connection = connect(environment, *READS)
     ledger = Ledger(connection.cloud)
-    head = ledger.find_head_number(connection.environment)
+    head = find_head(connection)
     check_release(connection.environment, head, release)
     signed = ledger.read(connection.environment, ReleaseNumber(release or head))
     of = signed.release

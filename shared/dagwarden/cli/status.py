@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect, find_head
 from dagwarden.cli.output import clear_screen, format_duration, print_json, print_json_line, print_line, print_table
 
 if TYPE_CHECKING:
@@ -63,12 +63,11 @@ def look(
 ) -> tuple[Convergence, dt.datetime]:
     """How far a release has come, and when that was seen; of the newest release where none is given."""
     from dagwarden.cloud.identity import utc_now
-    from dagwarden.ledger.read import Ledger
     from dagwarden.names import ReleaseNumber
     from dagwarden.sync.status import STALE_PERIODS, read_statuses, weigh_convergence
 
     cloud = connection.cloud
-    number = Ledger(cloud).find_head_number(connection.environment) if release is None else ReleaseNumber(release)
+    number = find_head(connection) if release is None else ReleaseNumber(release)
     statuses = read_statuses(cloud, connection.environment)
     now = utc_now()
     stale_after_s = STALE_PERIODS * cloud.settings.reconcile_every_s

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, EnvironmentOption, JsonOption, check_environment, connect
 from dagwarden.cli.output import print_json, print_line, print_table
 from dagwarden.errors import NotFound, Permanent
 from dagwarden.names import BUCKET_COMPONENT, Digest, EnvironmentName, environment_object
@@ -40,11 +40,12 @@ def verify(
     connection = connect(environment, *READS)
     checks = list(_check_all(connection.cloud, connection.environment, deep=deep, roots=tree or []))
     if [check.detail for check in checks] == [NO_RELEASE_YET]:
+        check_environment(connection)
         raise NotFound(
             "there is no release, no bucket and no instance",
             operation="verify",
             subject=connection.environment,
-            hint="correct the environment's name",
+            hint="release something first",
         )
     differing = [check for check in checks if check.result is not Result.HOLDS]
     if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect, find_head
 from dagwarden.cli.output import print_json, print_line
 from dagwarden.cli.show import ReleaseArgument
 from dagwarden.cli.status import look, to_json
@@ -33,8 +33,10 @@ def wait(
     waited for where none is given.
     """
     connection = connect(environment, *READS)
+    newest = find_head(connection)
     deadline = time.monotonic() + timeout
     pause_s = FIRST_LOOK_S
+    release = newest if release is None else release
     convergence, _ = look(connection, release, expect or ())
     while not convergence.is_complete and time.monotonic() + pause_s < deadline:
         time.sleep(pause_s)
@@ -52,8 +54,6 @@ def wait(
 
 def _tell_of_the_newest(connection: Connection, awaited: int) -> None:
     """Who waits for a release that nobody made is told so."""
-    from dagwarden.ledger.read import Ledger
-
-    newest = Ledger(connection.cloud).find_head_number(connection.environment)
+    newest = find_head(connection)
     if awaited > newest:
         print_line(f"there is no release {awaited} yet; the newest is {newest or 'none'}")

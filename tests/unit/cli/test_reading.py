@@ -26,6 +26,7 @@ from dagwarden.names import (
     ReleaseNumber,
     delta_object,
     environment_object,
+    policy_object,
     release_object,
     status_object,
 )
@@ -90,6 +91,13 @@ def test_log_lists_releases_newest_first(dagwarden: Dagwarden, two: tuple[Commit
     assert [release["number"] for release in dagwarden("log", "-n", "1", "--json").json] == [2]
 
 
+@pytest.fixture
+def described(cloud: Cloud) -> None:
+    """An environment that has a policy, and no release yet."""
+    cloud.store.write(policy_object(EnvironmentName("prod")), b"", generation=None, content_type="text/plain")
+
+
+@pytest.mark.usefixtures("described")
 def test_log_of_nothing_says_so(dagwarden: Dagwarden) -> None:
     assert dagwarden("log").out == "prod has no release yet\n"
     assert dagwarden("log", "--json").json == []
@@ -281,8 +289,9 @@ def test_before_the_first_release_verify_and_status_say_so(dagwarden: Dagwarden,
     assert (shown.code, shown.out.splitlines()[-1]) == (0, "no release yet; 2 instances ready for the first")
 
 
-def test_an_environment_that_nobody_made_is_not_verified(dagwarden: Dagwarden) -> None:
-    done = dagwarden("verify", "--environment", "prod-typo")
+@pytest.mark.usefixtures("described")
+def test_an_environment_without_anything_to_compare_is_not_verified(dagwarden: Dagwarden) -> None:
+    done = dagwarden("verify")
     assert (done.code, "there is no release, no bucket and no instance" in done.err) == (4, True)
 
 
