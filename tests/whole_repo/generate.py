@@ -19,6 +19,7 @@ import yaml
 from dagwarden.audit.entry import AuditOutcome, Kind
 from dagwarden.cli import main as command_line
 from dagwarden.cli.rules import rate_page, render_page
+from dagwarden.cloud.grants import ROLES
 from dagwarden.lint.page import Page
 from dagwarden.policy.conditions.scope import STRUCTURES
 from dagwarden.policy.conditions.types import FieldType, find_structures, read_fields
@@ -104,6 +105,11 @@ def functions() -> str:
     return make_table(("function", "starts on", "does", "its identity may"), rows)
 
 
+def operations() -> str:
+    """Every operation of the clients, and the role it takes."""
+    return make_table(("operation", "takes"), ((f"`{name}`", role) for name, role in ROLES.items()))
+
+
 def accounts() -> str:
     """The accounts of the local stack that are no function's."""
     names = [name for name in blueprint.ACCOUNTS if name not in blueprint.ALL_FUNCTIONS]
@@ -164,6 +170,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "faults": faults,
     "functions": functions,
     "accounts": accounts,
+    "operations": operations,
     "condition-fields": condition_fields,
 }
 

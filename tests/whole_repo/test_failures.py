@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from types import ModuleType
 
@@ -15,6 +16,8 @@ from google.api_core import exceptions as api
 
 from dagwarden import errors
 from dagwarden.cloud.failures import MAPPING, say_error, to_error
+from dagwarden.cloud.grants import ROLES
+from tests.whole_repo.repository import LIBRARY, list_modules
 
 SOURCES: tuple[ModuleType, ...] = (
     api,
@@ -100,6 +103,48 @@ def test_rows_that_can_never_match_are_not_in_the_table() -> None:
         if any(issubclass(foreign, earlier) for earlier, _ in MAPPING[:place])
     ]
     assert hidden == []
+
+
+def list_operations() -> set[str]:
+    """What the clients in cloud/ say they do, wherever they may be refused."""
+    calls = [
+        node
+        for module in list_modules(LIBRARY / "cloud", "dagwarden.cloud")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+    ]
+    words = [
+        argument.value
+        for call in calls
+        if ast.unparse(call.func) in {"mapped", "self._post", "self._rest.get", "self._rest.post"}
+        for argument in call.args[: 1 if ast.unparse(call.func) in {"mapped", "self._post"} else None]
+        if isinstance(argument, ast.Constant)
+    ]
+    return set(words)
+
+
+NEEDS_NO_ROLE = {
+    "ask permissions": "anybody may ask what they hold",
+    "connect": "making a client asks for nothing",
+    "find credentials": "somebody who is not logged in lacks no role",
+    "find identity": "the metadata server answers all who reach it",
+    "read certificates": "public keys are public",
+}
+
+
+def test_whoever_is_refused_is_told_the_role_that_lets_them() -> None:
+    assert list_operations() == ROLES.keys() | NEEDS_NO_ROLE.keys()
+    assert not ROLES.keys() & NEEDS_NO_ROLE.keys()
+    refused = to_error(api.Forbidden("ada does not have storage.objects.get"), "read object", "gs://b/a")
+    assert refused is not None
+    assert refused.hint.startswith("ask the platform team for roles/storage.objectViewer on the bucket; docs/access.md")
+
+
+def test_whoever_is_not_logged_in_is_told_to_log_in() -> None:
+    error = google.auth.exceptions.DefaultCredentialsError("none found")  # type: ignore[no-untyped-call]
+    refused = to_error(error, "find credentials", "application default credentials")
+    assert refused is not None
+    assert "gcloud auth application-default login" in refused.hint
 
 
 def test_a_defect_of_our_own_stays_what_it_is() -> None:

@@ -11,6 +11,7 @@ from google.api_core import exceptions as api
 from google.resumable_media import common as media
 
 from dagwarden import errors
+from dagwarden.cloud.grants import say_grant
 from dagwarden.cloud.reach import is_unreachable, say_unreachable, say_way_there
 
 MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
@@ -43,11 +44,6 @@ MAPPING: tuple[tuple[type[Exception], type[errors.DagwardenError]], ...] = (
 )
 """First match wins: narrower classes stand before wider ones."""
 
-HINTS: dict[type[errors.DagwardenError], str] = {
-    errors.AccessDenied: "grant the identity the role that the function table of the README names",
-    errors.Unavailable: "try again: the service is busy",
-}
-
 
 def to_error(error: Exception, operation: str, subject: str) -> errors.DagwardenError | None:
     """Our error for a foreign one; None when it is no exception of Google's clients (then it is a defect of ours)."""
@@ -59,8 +55,16 @@ def to_error(error: Exception, operation: str, subject: str) -> errors.Dagwarden
         if isinstance(error, foreign):
             may_pass = getattr(error, "retryable", False)  # google-auth's own word
             kind = errors.Unavailable if may_pass else ours
-            return kind(say_error(error)[:500], operation=operation, subject=subject, hint=HINTS.get(kind, ""))
+            hint = say_hint(kind, error, operation)
+            return kind(say_error(error)[:500], operation=operation, subject=subject, hint=hint)
     return None
+
+
+def say_hint(kind: type[errors.DagwardenError], error: Exception, operation: str) -> str:
+    """What to do about it; empty where that hangs on what was asked for."""
+    if kind is errors.AccessDenied:
+        return say_grant(error, operation)
+    return "try again: the service is busy" if kind is errors.Unavailable else ""
 
 
 def say_error(error: Exception) -> str:
