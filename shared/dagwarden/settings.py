@@ -51,6 +51,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("audit_log", str, "dagwarden-audit", "id of the Cloud Logging log that audit entries go to"),
     Setting("logging_endpoint", str, "", "Cloud Logging endpoint, spoken to over HTTP; empty: Google's"),
     Setting("iam_endpoint", str, "", "endpoint of IAM, IAM Credentials and Resource Manager; empty: Google's"),
+    Setting("composer_endpoint", str, "", "Cloud Composer endpoint; empty: Google's"),
     Setting("certificates_endpoint", str, "https://www.googleapis.com", "where service accounts' public keys are read"),
     Setting("validate_url", str, "", "URL of the function that imports what is pushed; empty: there is none"),
     Setting("validate_timeout_s", _read_seconds, 540.0, "seconds the gate waits for it, within its own time limit"),
@@ -87,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_log: str = "dagwarden-audit"
     logging_endpoint: str = ""
     iam_endpoint: str = ""
+    composer_endpoint: str = ""
     certificates_endpoint: str = "https://www.googleapis.com"
     validate_url: str = ""
     validate_timeout_s: float = 540.0

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-Service = Literal["storage", "pubsub", "logging", "iam", "eventarc"]
+Service = Literal["storage", "pubsub", "logging", "iam", "eventarc", "composer"]
 
 Action = Literal[
     "fail",  # answer `status` without doing the work

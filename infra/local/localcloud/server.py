@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 
 from localcloud import admin, storage
 from localcloud.calls import Calls
+from localcloud.composer.api import ComposerApi
 from localcloud.eventarc.api import TriggersApi
 from localcloud.eventarc.service import Eventarc
 from localcloud.iam.service import Iam
@@ -33,7 +34,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     """Where a running local cloud is reached."""
 
     http: str
-    """URL of storage, logging, IAM, Eventarc and admin, e.g. `http://127.0.0.1:9023`."""
+    """URL of storage, logging, IAM, Eventarc, Composer and admin, e.g. `http://127.0.0.1:9023`."""
     pubsub: str
     """`HOST:PORT` of Pub/Sub over gRPC."""
 
@@ -44,6 +45,7 @@ class Endpoints(msgspec.Struct, frozen=True):
             "PUBSUB_EMULATOR_HOST": self.pubsub,
             "DAGWARDEN_LOGGING_ENDPOINT": self.http,
             "DAGWARDEN_IAM_ENDPOINT": self.http,
+            "DAGWARDEN_COMPOSER_ENDPOINT": self.http,
             "DAGWARDEN_CERTIFICATES_ENDPOINT": self.http,
         }
 
@@ -130,6 +132,7 @@ class LocalCloud:
             *admin.routes(self.calls, {"http": self.endpoints.http, "pubsub": self.endpoints.pubsub}),
             *LogsApi(self.logs, self.iam.access).routes(self.calls),
             *TriggersApi(self.eventarc, self.iam.access).routes(self.calls),
+            *ComposerApi(self.state, self.iam.access).routes(self.calls),
             *self.iam.routes(self.calls),
             *self._storage_routes,
         ]

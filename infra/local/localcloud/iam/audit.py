@@ -30,6 +30,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
     log: Literal["activity", "data_access"] = "activity"
     details: Mapping[str, Any] = {}
+    operation: Mapping[str, Any] = {}
+    """Of an act that takes long: its name, and whether the entry tells of its beginning or its end."""
 
     def with_details(self, details: Mapping[str, Any]) -> Change:
         """The same act, with more to tell."""
@@ -39,7 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 def audit_entry(change: Change) -> dict[str, Any]:
     """The LogEntry of `change`, happening now."""
     now = format_ns(now_ns())
-    return {
+    entry = {
         "insertId": secrets.token_hex(7),
         "logName": f"projects/{change.project}/logs/cloudaudit.googleapis.com%2F{change.log}",
         "protoPayload": _payload(change, now),
@@ -50,6 +52,7 @@ def audit_entry(change: Change) -> dict[str, Any]:
         "severity": "NOTICE" if change.log == "activity" else "INFO",
         "timestamp": now,
     }
+    return {**entry, "operation": dict(change.operation)} if change.operation else entry
 
 
 def _payload(change: Change, now: str) -> dict[str, Any]:

@@ -104,12 +104,15 @@ _PUBSUB_USE = frozenset(
     }
 )
 _LOGS_READ = frozenset({"logging.logEntries.list", "logging.logs.list", "logging.privateLogEntries.list"})
+_OTHERS = ("pubsub.topics", "pubsub.subscriptions", "run.services", "run.jobs", "secretmanager.secrets")
+_OTHERS_SET = frozenset(f"{kind}.setIamPolicy" for kind in _OTHERS)
 _POLICY_READ = frozenset(
     {
         "iam.serviceAccounts.getIamPolicy",
         "resourcemanager.projects.getIamPolicy",
         "storage.buckets.getIamPolicy",
         "storage.objects.getIamPolicy",
+        *(f"{kind}.getIamPolicy" for kind in _OTHERS),
     }
 )
 _ACCOUNT_READ = frozenset(
@@ -155,6 +158,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     | _OBJECT_ALL
     | _ACCOUNT_ADMIN
     | _POLICY_READ
+    | _OTHERS_SET
     | {"iam.serviceAccounts.actAs", "logging.logs.delete", "resourcemanager.projects.setIamPolicy"},
     "roles/storage.admin": _BUCKET_ALL | _OBJECT_ALL,
     "roles/storage.bucketViewer": frozenset({"storage.buckets.get", "storage.buckets.list"}),
@@ -195,6 +199,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     "roles/eventarc.viewer": _TRIGGERS_READ,
     "roles/iam.securityAdmin": _POLICY_READ
     | _ACCOUNT_READ
+    | _OTHERS_SET
     | {
         "iam.serviceAccounts.setIamPolicy",
         "resourcemanager.projects.setIamPolicy",

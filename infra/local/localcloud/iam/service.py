@@ -9,6 +9,7 @@ from localcloud.iam.access import Access, FindBucketPolicy, WriteAudit
 from localcloud.iam.accounts import Accounts
 from localcloud.iam.accounts_api import AccountsApi
 from localcloud.iam.credentials_api import CredentialsApi
+from localcloud.iam.others_api import OthersApi
 from localcloud.iam.policies import Policies
 from localcloud.iam.policies_api import PoliciesApi
 from localcloud.iam.tokens import Tokens
@@ -32,6 +33,7 @@ class Iam:
         methods = (
             *CredentialsApi(self.accounts, self.tokens, self.access).methods(),
             *PoliciesApi(self._state, self.accounts, self.policies, self.access).methods(),
+            *OthersApi(self._state, self.policies, self.access).methods(),
             *AccountsApi(self.accounts, self.policies, self.access).methods(),
             *TokensApi(self.accounts, self.tokens).methods(),
         )

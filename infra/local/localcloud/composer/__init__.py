@@ -1,0 +1,1 @@
+"""Cloud Composer of the local cloud: environments with settings, and nothing that runs in them."""
