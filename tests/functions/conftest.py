@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.functions.house import House
 
 from dagwarden.audit.write import AuditWriter
 from dagwarden.cloud.clients import Cloud
 from dagwarden.ledger.read import Ledger
 from dagwarden.settings import Settings
+from localcloud.testing import RunningCloud
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -33,6 +35,12 @@ def ledger(cloud: Cloud) -> Ledger:
 def audit(cloud: Cloud) -> AuditWriter:
     """Writes to the audit log of the test's project."""
     return AuditWriter(cloud)
+
+
+@pytest.fixture
+def house(cloud: Cloud, cloud_server: RunningCloud) -> House:
+    """A guard of IAM, and what it guards."""
+    return House(cloud, cloud_server)
 
 
 @pytest.fixture

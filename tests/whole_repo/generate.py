@@ -260,14 +260,15 @@ def _duty(tree: ast.Module) -> str:
 
 def _starts(function: str) -> str:
     starts = []
+    calls = [trigger for trigger in blueprint.TRIGGERS if trigger.function == function and trigger.method]
     for trigger in blueprint.TRIGGERS:
-        if trigger.function == function:
+        if trigger.function == function and not trigger.method:
             bucket, topic = _role_of(trigger.bucket), trigger.topic.replace(f"-{blueprint.ENVIRONMENT}", "-ENV")
             happening = trigger.event_type.rpartition(".")[2]
-            if trigger.method:
-                starts.append(f"call of `{trigger.method.removeprefix('google.iam.admin.v1.')}`")
-            else:
-                starts.append(f"object {happening} in {bucket}" if bucket else f"message on `{topic}`")
+            starts.append(f"object {happening} in {bucket}" if bucket else f"message on `{topic}`")
+    if calls:
+        services = dict.fromkeys(trigger.service.removesuffix(".googleapis.com") for trigger in calls)
+        starts.append(f"{len(calls)} methods of {', '.join(services)} called ([which](docs/iam.md#iam_guard))")
     return "; ".join(starts) or "HTTP"
 
 

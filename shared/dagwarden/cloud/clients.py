@@ -16,6 +16,7 @@ from dagwarden.settings import Settings
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
+    from dagwarden.cloud.composer import Composer
     from dagwarden.cloud.iam import Iam
 
 VERSION = "0.1.0"
@@ -58,6 +59,15 @@ class Cloud:
         from dagwarden.cloud.iam import Iam
 
         return Iam(AuthorizedSession(self.credentials), self._storage_client, self.settings)
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Environments of Cloud Composer."""
+        from google.auth.transport.requests import AuthorizedSession
+
+        from dagwarden.cloud.composer import Composer
+
+        return Composer(AuthorizedSession(self.credentials), self.settings)
 
     @cached_property
     def certificates(self) -> Certificates:

@@ -12,6 +12,7 @@ from dagwarden.cloud.rest import Rest
 from dagwarden.iam.snapshot import (
     ACCOUNT,
     BUCKET,
+    OTHER,
     PROJECT,
     Account,
     AuditConfig,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 200
 """Of accounts, 100 each; a project may have far fewer. Source: IAM quotas."""
+_VERSIONS = {"run": "v2"}
+"""Of an API that knows its things by the names that full resource names have; of the others, v1."""
 
 
 class Iam:
@@ -53,8 +56,12 @@ class Iam:
         """
         if resource.startswith(BUCKET):
             return self._read_bucket_policy(resource)
-        wished = {"options": {"requestedPolicyVersion": 3}}
-        answer = self._rest.post(self._url_of(resource, project, "getIamPolicy"), wished, "read policy", resource)
+        url = self._url_of(resource, project, "getIamPolicy")
+        if resource.startswith(OTHER):
+            answer = self._rest.get(f"{url}?options.requestedPolicyVersion=3", "read policy", resource)
+        else:
+            wished = {"options": {"requestedPolicyVersion": 3}}
+            answer = self._rest.post(url, wished, "read policy", resource)
         return ResourcePolicy(
             resource=resource,
             bindings=tuple(_read_binding(each) for each in answer.get("bindings", ())),
@@ -72,14 +79,10 @@ class Iam:
         if policy.resource.startswith(BUCKET):
             self._set_bucket_policy(policy)
             return
-        body = {
-            "policy": {
-                "version": 3,
-                "etag": policy.etag,
-                "bindings": [_write_binding(each) for each in policy.bindings],
-            },
-            "updateMask": "bindings,etag",
-        }
+        bindings = [_write_binding(each) for each in policy.bindings]
+        body: dict[str, Any] = {"policy": {"version": 3, "etag": policy.etag, "bindings": bindings}}
+        if not policy.resource.startswith(OTHER):  # elsewhere just these are what is set, and a mask is not known
+            body["updateMask"] = "bindings,etag"
         self._rest.post(self._url_of(policy.resource, project, "setIamPolicy"), body, "set policy", policy.resource)
 
     def read_bucket(self, name: str) -> BucketSettings:
@@ -151,6 +154,10 @@ class Iam:
         if resource.startswith(ACCOUNT):
             email = resource.removeprefix(ACCOUNT)
             return f"{self._base('iam')}/v1/projects/{project}/serviceAccounts/{email}:{verb}"
+        if resource.startswith(OTHER):
+            service, _, name = resource.removeprefix(OTHER).partition("/")
+            short = service.removesuffix(".googleapis.com")
+            return f"{self._base(short)}/{_VERSIONS.get(short, 'v1')}/{name}:{verb}"
         return f"{self._base('cloudresourcemanager')}/v1/{resource}:{verb}"
 
     def _base(self, service: str) -> str:

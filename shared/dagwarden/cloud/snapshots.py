@@ -11,13 +11,11 @@ from dagwarden.cloud.iam import Iam
 from dagwarden.cloud.logs import Log
 from dagwarden.errors import NotFound
 from dagwarden.events.iam_changes import METHODS, read_logged_change
-from dagwarden.iam.finding import Origin
-from dagwarden.iam.origins import index_origins
+from dagwarden.iam.origins import Origins, PolicyChange, index_origins
 from dagwarden.iam.roles import list_unknown
 from dagwarden.iam.snapshot import (
     Account,
     BucketSettings,
-    Grant,
     Places,
     ResourcePolicy,
     Snapshot,
@@ -85,17 +83,18 @@ def read_account(iam: Iam, email: str, project: str) -> Account:
     return Account(email=email, keys=iam.read_keys(email, project))
 
 
-def read_origins(log: Log, since: dt.datetime) -> dict[Grant, Origin]:
-    """Who added what stands in policies, as far as the admin-activity log tells.
+def read_origins(log: Log, since: dt.datetime, *known: PolicyChange) -> Origins:
+    """Who added what stands in policies, and changed settings, as far as the admin-activity log tells.
 
     Args:
         log: that log, see ACTIVITY_LOG.
+        known: changes that it may not show yet.
     """
     methods = " OR ".join(f'"{method}"' for method in sorted({method for _, method in METHODS}))
     asked = f'protoPayload.methodName=({methods}) AND timestamp >= "{since.isoformat()}"'
     entries = log.read(asked, newest_first=True, limit=MOST_ENTRIES)
     changes = (read_logged_change(entry.payload, entry.about, entry.timestamp) for entry in entries)
-    return dict(index_origins(change for change in changes if change))
+    return index_origins([*(change for change in changes if change), *known])
 
 
 def _find_buckets(iam: Iam, places: Places) -> Iterator[BucketSettings]:

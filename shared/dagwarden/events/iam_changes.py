@@ -13,9 +13,14 @@ from dagwarden.events.audit_logs import AuditLogEvent, read_audit_log_event
 from dagwarden.events.reading import Time, invalid, read_shape
 from dagwarden.iam.finding import Origin
 from dagwarden.iam.origins import BindingDelta, DeltaAction, PolicyChange
-from dagwarden.iam.snapshot import Condition, name_account, name_bucket
+from dagwarden.iam.snapshot import Condition, name_account, name_bucket, name_other
 
 STORAGE, PROJECTS, ACCOUNTS = "storage.googleapis.com", "cloudresourcemanager.googleapis.com", "iam.googleapis.com"
+PUBSUB, RUN, SECRETS = "pubsub.googleapis.com", "run.googleapis.com", "secretmanager.googleapis.com"
+COMPOSER = "composer.googleapis.com"
+
+_ENVIRONMENTS = "google.cloud.orchestration.airflow.service.{}.Environments.{}"
+SNAPSHOT_LOADED = _ENVIRONMENTS.format("v1", "LoadSnapshot")
 
 
 class Subject(enum.StrEnum):
@@ -24,6 +29,8 @@ class Subject(enum.StrEnum):
     POLICY = "policy"
     KEYS = "keys"
     SETTINGS = "settings"
+    ENVIRONMENT = "environment"
+    """Of an environment in Cloud Composer: its settings."""
 
 
 METHODS: Mapping[tuple[str, str], Subject] = {
@@ -36,6 +43,18 @@ METHODS: Mapping[tuple[str, str], Subject] = {
     (ACCOUNTS, "google.iam.admin.v1.CreateServiceAccountKey"): Subject.KEYS,
     (ACCOUNTS, "google.iam.admin.v1.UploadServiceAccountKey"): Subject.KEYS,
     (ACCOUNTS, "google.iam.admin.v1.EnableServiceAccountKey"): Subject.KEYS,
+    (PUBSUB, "google.iam.v1.IAMPolicy.SetIamPolicy"): Subject.POLICY,
+    (RUN, "google.cloud.run.v1.Services.SetIamPolicy"): Subject.POLICY,
+    (RUN, "google.cloud.run.v2.Services.SetIamPolicy"): Subject.POLICY,
+    (RUN, "google.cloud.run.v2.Jobs.SetIamPolicy"): Subject.POLICY,
+    (SECRETS, "google.cloud.secretmanager.v1.SecretManagerService.SetIamPolicy"): Subject.POLICY,
+    (SECRETS, "google.cloud.secrets.v1beta1.SecretManagerService.SetIamPolicy"): Subject.POLICY,
+    **{
+        (COMPOSER, _ENVIRONMENTS.format(version, f"{verb}Environment")): Subject.ENVIRONMENT
+        for version in ("v1", "v1beta1")
+        for verb in ("Create", "Update", "Delete")
+    },
+    (COMPOSER, SNAPSHOT_LOADED): Subject.ENVIRONMENT,
 }
 """Service and method -> what the call changes.
 
@@ -43,6 +62,14 @@ Source: google-cloudevents json/audit/service_catalog.json."""
 
 _BUCKET = re.compile(r"projects/_/buckets/([^/]+)(?:/.*)?")
 _PROJECT = re.compile(r"projects/[^/]+")
+_OTHERS: Mapping[str, re.Pattern[str]] = {
+    PUBSUB: re.compile(r"projects/[^/]+(/(?:topics|subscriptions|snapshots|schemas)/[^/]+)"),
+    RUN: re.compile(r"projects/[^/]+(/locations/[^/]+/(?:services|jobs)/[^/]+)"),
+    SECRETS: re.compile(r"projects/[^/]+((?:/locations/[^/]+)?/secrets/[^/]+)"),
+    COMPOSER: re.compile(r"projects/[^/]+(/locations/[^/]+/environments/[^/]+)"),
+}
+"""Service -> names of what it keeps. The project is an id or, in entries of some services, a number."""
+_RUN_V1 = re.compile(r"namespaces/[^/]+/(services|jobs)/([^/]+)")
 _LOG = re.compile(r"projects/([^/]+)/logs/cloudaudit\.googleapis\.com(?:%2F|/)activity")
 
 
@@ -54,6 +81,8 @@ class IamChange(msgspec.Struct, frozen=True, kw_only=True):
     """Whose log tells of it."""
     change: PolicyChange
     call: AuditLogEvent
+    is_under_way: bool = False
+    """Whether the call only began something long: another entry tells that it is done."""
 
     @property
     def deed(self) -> str:
@@ -98,6 +127,12 @@ class _Payload(msgspec.Struct, frozen=True, rename="camel"):
     request_metadata: _Metadata = _Metadata()
     service_data: _Details | None = None
     metadata: _Details | None = None
+    request: Any = None
+
+
+class _Operation(msgspec.Struct, frozen=True):
+    first: bool = False
+    last: bool = False
 
 
 class _Resource(msgspec.Struct, frozen=True):
@@ -110,6 +145,7 @@ class _Entry(msgspec.Struct, frozen=True, rename="camel"):
     log_name: str = ""
     resource: _Resource = _Resource()
     split: dict[str, Any] | None = None
+    operation: _Operation | None = None
 
 
 def read_iam_change(attributes: Mapping[str, str], data: object) -> IamChange:
@@ -128,8 +164,9 @@ def read_iam_change(attributes: Mapping[str, str], data: object) -> IamChange:
         raise invalid(f"{entry.log_name!r} is no log of admin activity", attributes)
     change = _to_change(entry)
     if change is None:
-        raise invalid(f"{call.resource!r} is no bucket, project or service account", attributes)
-    return IamChange(subject=subject, project=log[1], change=change, call=call)
+        raise invalid(f"{call.resource!r} is nothing of a kind that is watched", attributes)
+    under_way = entry.operation is not None and entry.operation.first and not entry.operation.last
+    return IamChange(subject=subject, project=log[1], change=change, call=call, is_under_way=under_way)
 
 
 def read_logged_change(payload: Mapping[str, Any], labels: Mapping[str, str], at: Any) -> PolicyChange | None:
@@ -156,7 +193,8 @@ def _to_change(entry: _Entry) -> PolicyChange | None:
         caller_ip=payload.request_metadata.caller_ip,
     )
     # A part of a split entry tells of a part of what came: then the policy itself has to be read.
-    return PolicyChange(resource=resource, origin=origin, deltas=None if entry.split else _read_deltas(payload))
+    deltas = None if entry.split else _read_deltas(payload)
+    return PolicyChange(resource=resource, origin=origin, deltas=deltas, settings=_read_settings(payload))
 
 
 def _find_resource(payload: _Payload, labels: Mapping[str, str]) -> str | None:
@@ -167,7 +205,35 @@ def _find_resource(payload: _Payload, labels: Mapping[str, str]) -> str | None:
     if payload.service_name == ACCOUNTS:
         email = labels.get("email_id") or name.rpartition("/serviceAccounts/")[2].partition("/")[0]
         return name_account(email) if "@" in email else None
+    if payload.service_name in _OTHERS:
+        return _find_other(payload, labels)
     return name if _PROJECT.fullmatch(name) else None
+
+
+def _find_other(payload: _Payload, labels: Mapping[str, str]) -> str | None:
+    """A thing of another service by its full name, with the id of its project, as the log has it."""
+    service, name, project = payload.service_name, payload.resource_name, labels.get("project_id", "")
+    if service == RUN and (first := _RUN_V1.fullmatch(name)):
+        name = f"projects/{project}/locations/{labels.get('location', '')}/{first[1]}/{first[2]}"
+    elif service == COMPOSER and labels.get("environment_name"):  # a creation may name the place alone
+        name = f"projects/{project}/locations/{labels.get('location', '')}/environments/{labels['environment_name']}"
+    found = _OTHERS[service].fullmatch(name)
+    if found is None:
+        return None
+    return name_other(service, f"projects/{project}{found[1]}" if project else name)
+
+
+def _read_settings(payload: _Payload) -> tuple[str, ...]:
+    """Which settings of an environment the call was to change; none where it does not say."""
+    if payload.service_name != COMPOSER:
+        return ()
+    if payload.method_name == SNAPSHOT_LOADED:
+        return ("config.softwareConfig",)
+    if payload.method_name.endswith(".CreateEnvironment"):
+        return ("",)
+    mask = payload.request.get("updateMask") if isinstance(payload.request, dict) else None
+    paths = mask.get("paths") if isinstance(mask, dict) else mask.split(",") if isinstance(mask, str) else None
+    return tuple(each.strip() for each in paths if isinstance(each, str) and each.strip()) if paths else ()
 
 
 def _read_deltas(payload: _Payload) -> tuple[BindingDelta, ...] | None:

@@ -6,9 +6,12 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from dagwarden.audit.entries import iam_checked, iam_found
 from dagwarden.audit.entry import AuditEntry
 from dagwarden.audit.write import AuditWriter
+from dagwarden.cloud.composer import read_state
 from dagwarden.cloud.identity import utc_now
 from dagwarden.cloud.snapshots import (
     ACTIVITY_LOG,
@@ -25,9 +28,9 @@ from dagwarden.events.messages import MESSAGE_PUBLISHED, PubsubEvent, read_pubsu
 from dagwarden.handlers.iam_remedy import Deed, Remover
 from dagwarden.iam.evaluate import evaluate
 from dagwarden.iam.finding import IamFinding
-from dagwarden.iam.origins import add_origins, index_origins
+from dagwarden.iam.origins import Origins, add_origins, index_origins
 from dagwarden.iam.remedy import stands
-from dagwarden.iam.snapshot import ACCOUNT, BUCKET, Binding, Places, ResourcePolicy, Snapshot
+from dagwarden.iam.snapshot import ACCOUNT, BUCKET, Binding, Places, ResourcePolicy, Snapshot, name_environment
 from dagwarden.iam.watch import Judged, Watch
 from dagwarden.names import EnvironmentName, environment_object, policy_object
 from dagwarden.policy.environment import load_environment
@@ -68,8 +71,10 @@ class IamGuard:
 
     def _take_change(self, change: IamChange) -> None:
         told = change.change
-        if not change.call.succeeded or (
-            told.deltas is not None and not told.added and change.subject is Subject.POLICY
+        if (
+            not change.call.succeeded
+            or change.is_under_way
+            or (told.deltas is not None and not told.added and change.subject is Subject.POLICY)
         ):
             return
         resource = told.resource
@@ -79,7 +84,7 @@ class IamGuard:
             _refuse_foreign(change, self._cloud.settings.project)
         live = self._read_live(change)
         seen = [(watch, read_roles(self._cloud.iam, self._see(watch, change, live))) for watch in watches]
-        origins = index_origins([change.change])
+        origins = self._read_origins(change)
         judged = tuple(
             Judged(watch=watch, findings=add_origins(evaluate(watch.policy, snapshot), origins))
             for watch, snapshot in seen
@@ -96,14 +101,15 @@ class IamGuard:
         is_partial = fault is not None or len(watches) < len(all_watches)
         deed = Deed(name=message.message_id, at=message.published_at, is_partial=is_partial)
         log = self._cloud.log(ACTIVITY_LOG)
-        origins = read_origins(log, self._now() - REMEMBERED) if watches else {}
-        snapshots = [read_whole(self._cloud.iam, watch.places, self._now()) for watch in watches]
+        origins = read_origins(log, self._now() - REMEMBERED) if watches else index_origins([])
+        snapshots = [self._read_all(watch) for watch in watches]
         judged = tuple(
             Judged(watch=watch, findings=add_origins(evaluate(watch.policy, snapshot), origins))
             for watch, snapshot in zip(watches, snapshots, strict=True)
         )
         for each, snapshot in zip(judged, snapshots, strict=True):
             names = [policy.resource for policy in snapshot.policies]
+            names += [name_environment(each.watch.places.composer)] if snapshot.composer else []
             self._audit.write(_checked(each, deed, names))
         self._settle(judged, tuple(policy for snapshot in snapshots for policy in snapshot.policies), deed)
         _raise(fault)
@@ -128,6 +134,16 @@ class IamGuard:
         for each, plan in zip(judged, plans, strict=True):
             self._remover.carry_out(plan, each, deed)
 
+    def _read_all(self, watch: Watch) -> Snapshot:
+        whole = read_whole(self._cloud.iam, watch.places, self._now())
+        return msgspec.structs.replace(whole, composer=read_state(self._cloud.composer, watch.described))
+
+    def _read_origins(self, change: IamChange) -> Origins:
+        """Of settings the log is asked: what is wrong with them need not be this change's doing."""
+        if change.subject is not Subject.ENVIRONMENT:
+            return index_origins([change.change])
+        return read_origins(self._cloud.log(ACTIVITY_LOG), self._now() - REMEMBERED, change.change)
+
     def _read_live(self, change: IamChange) -> tuple[ResourcePolicy, ...]:
         if change.subject is not Subject.POLICY:
             return ()
@@ -143,6 +159,9 @@ class IamGuard:
         if change.subject is Subject.SETTINGS:
             buckets = find_bucket(iam, told.resource.removeprefix(BUCKET))
             return Snapshot(places=watch.places, buckets=buckets, taken_at=now)
+        if change.subject is Subject.ENVIRONMENT:
+            state = read_state(self._cloud.composer, watch.described)
+            return Snapshot(places=watch.places, composer=state, taken_at=now)
         if told.deltas is None:
             return Snapshot(places=watch.places, policies=live, taken_at=now)
         came = tuple(
@@ -179,15 +198,17 @@ def read_watch(cloud: Cloud, environment: EnvironmentName) -> Watch | None:
     except NotFound:
         return None
     settings = cloud.settings
+    known = load_environment(described, environment_object(environment))
     places = Places(
         environment=environment,
         project=settings.project,
         inbox=settings.inbox_bucket,
         ledger=settings.ledger_bucket,
         store=settings.store_bucket,
-        environment_bucket=load_environment(described, environment_object(environment)).bucket,
+        environment_bucket=known.bucket,
+        composer=known.composer,
     )
-    return Watch(environment=environment, places=places, policy=load_policy(policy))
+    return Watch(environment=environment, places=places, policy=load_policy(policy), described=known)
 
 
 def _refuse_foreign(change: IamChange, project: str) -> None:

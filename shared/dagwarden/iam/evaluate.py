@@ -10,6 +10,7 @@ import msgspec
 
 from dagwarden.iam import rules
 from dagwarden.iam.bindings import check_bindings
+from dagwarden.iam.composer_check import check_composer
 from dagwarden.iam.finding import DeleteKey, Fix, IamFinding, SetBucket, say_command
 from dagwarden.iam.members import is_default_account
 from dagwarden.iam.snapshot import Account, Key, Snapshot, list_grants, name_account, name_bucket
@@ -125,6 +126,7 @@ CHECKS: tuple[Callable[[Policy, Snapshot], Iterable[IamFinding]], ...] = (
     _check_keys,
     _check_buckets,
     _check_audit_logs,
+    check_composer,
 )
 """All that IAM is held to; each names the clause that says so."""
 

@@ -1,4 +1,4 @@
-"""Who brought about what stands in a policy: the newest entry of the admin-activity log that added it."""
+"""Who brought about what stands: the newest entry of the admin-activity log that added a grant or changed a setting."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ class BindingDelta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
-    """One call that set a policy, or made a key."""
+    """One call that set a policy, made a key, or changed settings."""
 
     resource: str
     origin: Origin
     deltas: tuple[BindingDelta, ...] | None
     """None where the log does not tell what came and went."""
+    settings: tuple[str, ...] = ()
+    """Paths of the settings that the call was to change; of one that stands for all within, the path alone."""
 
     @property
     def added(self) -> tuple[Grant, ...]:
@@ -48,10 +50,44 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def index_origins(changes: Iterable[PolicyChange]) -> Mapping[Grant, Origin]:
+class Origins(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what, as far as the log tells."""
+
+    grants: Mapping[Grant, Origin]
     """Grant -> who added it last."""
+    settings: tuple[tuple[str, str, Origin], ...]
+    """Resource, path and who changed it; the newest first."""
+
+    def find(self, found: IamFinding) -> Origin | None:
+        """Who brought about what was found."""
+        if found.grant is not None:
+            return self.grants.get(key_of(found.grant))
+        if found.setting is not None:
+            path = _fold(found.setting.path)
+            for resource, changed, origin in self.settings:
+                if resource == found.resource and (f"{path}.".startswith(changed) or changed.startswith(f"{path}.")):
+                    return origin
+        return None
+
+
+def index_origins(changes: Iterable[PolicyChange]) -> Origins:
+    """What the calls brought about, by what it is."""
     ordered = sorted(changes, key=lambda change: change.origin.at)
-    return {key_of(grant): change.origin for change in ordered for grant in change.added}
+    return Origins(
+        grants={key_of(grant): change.origin for change in ordered for grant in change.added},
+        settings=tuple(
+            (change.resource, _fold(path), change.origin) for change in reversed(ordered) for path in change.settings
+        ),
+    )
+
+
+def _fold(path: str) -> str:
+    """A path as both its spellings have it (`nodeConfig`, `node_config`), and an end; the empty one is of everything.
+
+    >>> _fold("config.node_config"), _fold("")
+    ('config.nodeconfig.', '')
+    """
+    return f"{path.replace('_', '').lower()}." if path else ""
 
 
 def key_of(grant: Grant) -> Grant:
@@ -61,9 +97,6 @@ def key_of(grant: Grant) -> Grant:
     return msgspec.structs.replace(grant, condition=Condition(expression=grant.condition.expression))
 
 
-def add_origins(findings: Iterable[IamFinding], origins: Mapping[Grant, Origin]) -> tuple[IamFinding, ...]:
-    """The findings, each with who brought its grant about, where that is known."""
-    return tuple(
-        msgspec.structs.replace(each, origin=origins.get(key_of(each.grant), each.origin)) if each.grant else each
-        for each in findings
-    )
+def add_origins(findings: Iterable[IamFinding], origins: Origins) -> tuple[IamFinding, ...]:
+    """The findings, each with who brought it about, where that is known."""
+    return tuple(msgspec.structs.replace(each, origin=origins.find(each) or each.origin) for each in findings)

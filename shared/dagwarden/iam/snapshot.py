@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:  # functions that only write findings start without what reads documents
+    from dagwarden.iam.composer import ComposerState
 
 PUBLIC = frozenset({"allUsers", "allAuthenticatedUsers"})
 
 PROJECT, BUCKET, ACCOUNT = "projects/", "buckets/", "serviceAccounts/"
 """What names of resources start with: `projects/P`, `buckets/B`, `serviceAccounts/E-MAIL`."""
+OTHER = "//"
+"""What names of things of other services start with: `//pubsub.googleapis.com/projects/P/topics/T`.
+
+Source: cloud.google.com/iam/docs/full-resource-names."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,6 +93,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     environment_bucket: str = ""
     """Empty where agents alone bring the files."""
+    composer: str = ""
+    """Its full name in Cloud Composer; empty where that does not run it."""
 
     @property
     def buckets(self) -> tuple[str, ...]:
@@ -101,6 +111,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     roles: Mapping[str, frozenset[str] | None] = msgspec.field(default_factory=dict)
     """Permissions of the roles that the table does not have; None where they could not be read."""
+    composer: ComposerState | None = None
+    """None where Cloud Composer does not run the environment, or its settings were not looked at."""
     is_whole: bool = False
     """Whether everything was read: only then does something absent mean that it is not there."""
     taken_at: dt.datetime
@@ -136,3 +148,13 @@ def name_bucket(bucket: str) -> str:
 def name_account(email: str) -> str:
     """`serviceAccounts/E-MAIL`."""
     return ACCOUNT + email
+
+
+def name_other(service: str, name: str) -> str:
+    """`//pubsub.googleapis.com/projects/P/topics/T`."""
+    return f"{OTHER}{service}/{name}"
+
+
+def name_environment(composer: str) -> str:
+    """`//composer.googleapis.com/projects/P/locations/L/environments/E`."""
+    return name_other("composer.googleapis.com", composer)

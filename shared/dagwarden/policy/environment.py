@@ -19,6 +19,9 @@ Requirement = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]+\])?( *[=<>!~]=?[A-Za-z0-9.*+!=<>~, ]+)?$")
 ]
 """A package by name, with extras and versions as PEP 508 writes them; no address, no option of pip's."""
+_PART = "[a-z][a-z0-9-]{0,62}"
+COMPOSER_NAME = rf"projects/(?:[a-z0-9.-]+:)?{_PART}/locations/{_PART}/environments/{_PART}"
+"""Full name of an environment of Cloud Composer."""
 
 
 class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +31,14 @@ class EnvironmentFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     kind: Literal["Environment"]
     name: Annotated[str, Meta(min_length=1, description="as Composer names environments")]
     bucket: Annotated[str, Meta(description="the environment's bucket; empty where agents alone bring the files")] = ""
+    composer: Annotated[
+        str,
+        Meta(
+            pattern=rf"^({COMPOSER_NAME})?$",
+            description="its full name in Cloud Composer, `projects/P/locations/L/environments/E`; empty: it is run by "
+            "yourselves",
+        ),
+    ] = ""
     python: Annotated[MinorVersion, Meta(description="Python of the components, major and minor")] = "3.11"
     airflow: Annotated[AirflowVersion, Meta(description="Airflow of the components, e.g. 3.3 or 3.3.2")] = "3.3"
     packages: Annotated[
@@ -48,6 +59,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     name: EnvironmentName
     bucket: str
     """Empty for a self-managed environment without one."""
+    composer: str = ""
+    """`projects/P/locations/L/environments/E`; empty for one that Cloud Composer does not run."""
     python: tuple[int, int]
     airflow: tuple[int, int]
     airflow_patch: int | None = None
@@ -88,6 +101,7 @@ def load_environment(content: bytes, name: str = "environment.yaml") -> Environm
     return Environment(
         name=parse_environment(file.name),
         bucket=file.bucket,
+        composer=file.composer,
         python=_read_version(file.python),
         airflow=_read_version(file.airflow),
         airflow_patch=_read_patch(file.airflow),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
 from collections.abc import Callable, Collection, Iterator
 from typing import Annotated
 
@@ -103,6 +104,19 @@ class Separation(Section, frozen=True, kw_only=True):
     roles: Annotated[tuple[str, ...], Meta(min_length=2)]
 
 
+class ComposerLimits(Section, frozen=True, kw_only=True):
+    """What the environment in Cloud Composer must keep to, beside what its rules ask of each."""
+
+    encryption_keys: Annotated[
+        tuple[Glob, ...],
+        Meta(description="keys of Cloud KMS, one of which must encrypt it; none: Google's own are fine"),
+    ] = ()
+    web_server_ranges: Annotated[
+        tuple[str, ...],
+        Meta(description="addresses that its web server may let in, as `10.0.0.0/8`; none: any but all there are"),
+    ] = ()
+
+
 class Remediation(Section, frozen=True, kw_only=True):
     """What is done about findings: nothing, a proposal, or taking the member out of the binding."""
 
@@ -122,6 +136,7 @@ class Iam(Section, frozen=True, kw_only=True):
     service_accounts: Components = Components()
     keys: Keys = Keys()
     audit_logs: AuditLogs = AuditLogs()
+    composer: ComposerLimits = ComposerLimits()
     separate: tuple[Separation, ...] = (
         Separation(
             name="who makes accounts does not run as them",
@@ -183,6 +198,11 @@ def _check_words(iam: Iam, line: Line) -> Iterator[Fault]:
         if kind not in LOG_TYPES:
             where = line("iam", "audit_logs", "log_types", index)
             yield Fault(where, f"`{kind}` is none of {', '.join(LOG_TYPES)}{suggest(kind, LOG_TYPES)}")
+    for index, text in enumerate(iam.composer.web_server_ranges):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            yield Fault(line("iam", "composer", "web_server_ranges", index), f"`{text}` is no range: {error}")
     for index, domain in enumerate(iam.domains.allowed):
         if not domain or "@" in domain or "*" in domain:
             yield Fault(line("iam", "domains", "allowed", index), f"`{domain}` is no domain: write e.g. `example.com`")

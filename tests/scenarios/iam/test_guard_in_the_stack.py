@@ -49,21 +49,21 @@ def grant(stack: Stack, member: str, role: str) -> None:
         http.put(path, json=policy).raise_for_status()
 
 
-def await_found(stack: Stack, count: int) -> list[dict[str, Any]]:
+def await_rule(stack: Stack, *rules: str) -> list[dict[str, Any]]:
+    """What was told by these rules, once each of them was."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         found: list[dict[str, Any]] = dagwarden(stack, "audit", "--kind", "iam.found")
-        if len(found) >= count:
-            return found
-    raise AssertionError(f"not {count} findings: {found}; see {stack.folder / 'logs' / 'iam_guard.log'}")
+        if {each["what"]["action"] for each in found}.issuperset(rules):
+            return [each for each in found if each["what"]["action"] in rules]
+    raise AssertionError(f"not {rules}: {found}; see {stack.folder / 'logs' / 'iam_guard.log'}")
 
 
 def test_a_direct_writer_is_told_of_and_shown_as_one_who_runs_code(stack: Stack) -> None:
     before = dagwarden(stack, "access")
     assert before["direct_writers"] == []
     grant(stack, EVE, "roles/storage.objectUser")
-    found = await_found(stack, 2)
-    assert {each["what"]["action"] for each in found} == {"direct-bucket-writer", "consumer-member"}
+    assert len(await_rule(stack, "direct-bucket-writer", "consumer-member")) == 2
     after = dagwarden(stack, "access", "--principal", "eve@gmail.com")
     assert after["direct_writers"] == [EVE]
     [row] = after["rows"]
@@ -75,3 +75,18 @@ def test_the_stacks_own_iam_is_in_order(stack: Stack) -> None:
     found = dagwarden(stack, "audit", "--kind", "iam.found")
     assert [each for each in found if EVE not in each["why"]["reason"]] == []
     assert not Path(stack.folder / "logs" / "iam_guard.log").read_text().count("Traceback")
+
+
+def test_a_setting_of_composers_that_is_changed_is_told_of_and_its_fix_puts_it_right(stack: Stack) -> None:
+    mask = "config.softwareConfig.airflowConfigOverrides.webserver-expose_config"
+    unsafe = {"config": {"softwareConfig": {"airflowConfigOverrides": {"webserver-expose_config": "True"}}}}
+    with httpx.Client(base_url=stack.endpoints.http, timeout=30.0) as http:
+        http.patch(f"/v1/{plan.COMPOSER}?updateMask={mask}", json=unsafe).raise_for_status()
+        [told] = await_rule(stack, "unsafe-airflow-override")
+        assert told["details"]["setting"] == {"path": mask, "value": "True"}
+        assert told["details"]["command"].endswith("--remove-airflow-configs=webserver-expose_config")
+        assert told["who"]["name"] == "anonymous"
+        http.patch(f"/v1/{plan.COMPOSER}?updateMask={mask}", json={}).raise_for_status()
+        http.patch(f"/v1/{plan.COMPOSER}?updateMask=config.maintenanceWindow", json={}).raise_for_status()
+    await_rule(stack, "maintenance-window-missing")
+    assert len(await_rule(stack, "unsafe-airflow-override")) == 1

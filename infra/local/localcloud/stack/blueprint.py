@@ -20,6 +20,9 @@ LEDGER = f"{PROJECT}-ledger"
 STORE = f"{PROJECT}-store"
 ENVIRONMENT_BUCKET = f"{PROJECT}-{ENVIRONMENT}"
 
+COMPOSER = f"projects/{PROJECT}/locations/{LOCATION}/environments/{ENVIRONMENT}"
+"""The environment, as Cloud Composer knows it: settings alone; what runs are the agents."""
+
 BUCKET_CHANGES_TOPIC = f"dagwarden-bucket-{ENVIRONMENT}"
 """Where the environment's bucket tells of changes under dags/ and plugins/."""
 
@@ -97,6 +100,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant("iam_guard", "roles/storage.objectViewer", STORE),
     Grant("iam_guard", "roles/storage.bucketViewer"),
     Grant("iam_guard", "roles/iam.securityReviewer"),
+    Grant("iam_guard", "roles/composer.user"),
     Grant("iam_guard", "roles/logging.viewer"),
     Grant("iam_guard", "roles/logging.logWriter"),
     *(
@@ -128,6 +132,21 @@ GRANTS: tuple[Grant, ...] = (
     Grant("ops", "roles/iam.serviceAccountTokenCreator", on_account="ops"),
 )
 """Who may do what: the least each needs."""
+
+
+COMPOSER_SETTINGS = {
+    "nodeConfig": {"serviceAccount": account("worker")},
+    "softwareConfig": {"imageVersion": "composer-3-airflow-3.3.2-build.1"},
+    "privateEnvironmentConfig": {"enablePrivateEnvironment": True, "enablePrivateBuildsOnly": True},
+    "webServerNetworkAccessControl": {"allowedIpRanges": [{"value": "10.0.0.0/8", "description": "ours"}]},
+    "maintenanceWindow": {
+        "startTime": "2026-01-01T01:00:00Z",
+        "endTime": "2026-01-01T05:00:00Z",
+        "recurrence": "FREQ=WEEKLY;BYDAY=FR,SA,SU",
+    },
+    "recoveryConfig": {"scheduledSnapshotsConfig": {"enabled": True, "timeZone": "UTC"}},
+}
+"""As they should be: no rule finds fault with them."""
 
 
 class BucketPlan(msgspec.Struct, frozen=True):

@@ -45,6 +45,7 @@ class Provisioner:
         self._make_buckets()
         self._make_grants()
         self._make_notifications()
+        self._make_environment()
         self._make_triggers(function_urls)
         self._put_defaults()
 
@@ -115,6 +116,10 @@ class Provisioner:
                     payload_format="JSON_API_V1",
                 ).create()
 
+    def _make_environment(self) -> None:
+        wanted = {"name": plan.COMPOSER, "config": plan.COMPOSER_SETTINGS}
+        self._post(f"/v1/{plan.COMPOSER.rpartition('/')[0]}", wanted, may_exist=True)
+
     def _make_triggers(self, function_urls: Mapping[str, str]) -> None:
         triggers = f"/v1/projects/{plan.PROJECT}/locations/{plan.LOCATION}/triggers"
         found = self._http.get(triggers).raise_for_status().json().get("triggers", [])
@@ -132,7 +137,7 @@ class Provisioner:
         defaults = files("localcloud") / "defaults"
         environment = (defaults / "environment.yaml").read_text()
         environment = environment.replace("name: local", f"name: {plan.ENVIRONMENT}")
-        environment = environment.replace('bucket: ""', f"bucket: {plan.ENVIRONMENT_BUCKET}")
+        environment = environment.replace('bucket: ""', f"bucket: {plan.ENVIRONMENT_BUCKET}\ncomposer: {plan.COMPOSER}")
         documents = {"environment.yaml": environment, "policy.yaml": (defaults / "policy.yaml").read_text()}
         for name, text in documents.items():
             blob = store.blob(f"{plan.ENVIRONMENT}/{name}")

@@ -42,8 +42,9 @@ def iam_found(
     """
     fix = msgspec.to_builtins(found.fix) if found.fix else None
     told = {"fix": fix, "command": shorten(found.command), "note": note, "grant": msgspec.to_builtins(found.grant)}
+    setting = msgspec.to_builtins(found.setting) if found.setting else None
     by, since = (found.origin.principal, found.origin.at) if found.origin else ("", None)
-    more = {"set_by": by, "set_at": since.isoformat() if since else "", "rule": found.finding.rule}
+    more = {"set_by": by, "set_at": since.isoformat() if since else "", "rule": found.finding.rule, "setting": setting}
     return AuditEntry(
         kind=Kind.IAM_FOUND,
         severity=_SEVERITIES[found.finding.severity],
