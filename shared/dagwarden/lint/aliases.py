@@ -14,18 +14,20 @@ import msgspec
 from ast_grep_py import SgNode, SgRoot
 
 # A line feed stands before each line, the first included: it is what these look for first, which is fast.
-_FROM = re.compile(r"\n[ \t]*from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^(\n][^\n]*))")
-_IMPORT_AS = re.compile(r"\n[ \t]*import[ \t]+([\w.]+)[ \t]+as[ \t]+(\w+)")
-_ASSIGNED = re.compile(r"\n(\w+)[ \t]*=[ \t]*([A-Za-z_]\w*)[ \t]*(?=[\n#]|\Z)")
-_DEFINED = re.compile(r"^[ \t]*(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+_IMPORT = re.compile(
+    r"\n[ \t]*+(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^(\n][^\n]*))"
+    r"|import[ \t]+([\w.]+[ \t]+as[ \t]+\w+))"
+)
+_ASSIGNED = re.compile(r"\n(\w++)[ \t]*+=[ \t]*+([A-Za-z_]\w*+)[ \t]*+(?=[\n#]|\Z)")
+_DEFINED = re.compile(r"\n[ \t]*+(?:def|class)[ \t]+(\w+)")
 _COMMENT = re.compile(r"#[^\n]*")
 _NO_USE = frozenset(
     {"dotted_name", "aliased_import", "keyword_argument", "attribute", "parameters", "default_parameter",
      "typed_parameter", "typed_default_parameter", "lambda_parameters"}
 )  # fmt: skip
 
-MAX_KNOWN = 10_000
-"""Names remembered at most, whatever files import."""
+MAX_KNOWN, MAX_LENGTH = 2_000, 1_000
+"""How many import statements are remembered at most, and up to which length, whatever files import."""
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -33,22 +35,28 @@ class Names(msgspec.Struct, frozen=True):
 
     pattern: re.Pattern[str]
     spellings: tuple[str, ...]
-    known: dict[str, str | None]
-    """What was asked before: files of one project import the same names."""
+    known: dict[tuple[str, str], dict[str, str]]
+    """What was asked before: files of one project import the same names, in the same words."""
 
-    def spell(self, qualified: str) -> str | None:
-        """How rules spell a qualified name; None when no rule asks for it."""
-        if qualified not in self.known:
+    def spell(self, module: str, imported: str) -> dict[str, str]:
+        """Local name -> spelling, of what `from module import imported` imports and rules ask for; without a module,
+        of `import imported`."""
+        found = self.known.get((module, imported))
+        if found is None:
+            found = dict(self._spell_all(f"{module}." if module else "", imported))
             if len(self.known) >= MAX_KNOWN:
                 self.known.clear()
-            self.known[qualified] = self._spell(qualified)
-        return self.known[qualified]
+            if len(imported) <= MAX_LENGTH:
+                self.known[module, imported] = found
+        return found
 
-    def _spell(self, qualified: str) -> str | None:
-        match = self.pattern.fullmatch(qualified)
-        if match is None or match.lastindex is None:
-            return None
-        return self.spellings[match.lastindex - 1].replace("*", qualified.rpartition(".")[2])
+    def _spell_all(self, prefix: str, imported: str) -> Iterator[tuple[str, str]]:
+        for item in _COMMENT.sub("", imported).split(","):
+            words = item.split()
+            if len(words) == 1 or (len(words) == 3 and words[1] == "as"):
+                match = self.pattern.fullmatch(f"{prefix}{words[0]}")
+                if match and match.lastindex is not None:
+                    yield words[-1], self.spellings[match.lastindex - 1].replace("*", words[0].rpartition(".")[2])
 
 
 def collect_names(tables: Iterable[Mapping[str, str]]) -> Names:
@@ -75,23 +83,15 @@ def find_aliases(text: str, names: Names) -> dict[str, str]:
     {'V': 'Variable', 'get': 'requests.get'}
     """
     lines = f"\n{text}"
-    spellings = {local: spelling for local, name in _find_imports(lines) if (spelling := names.spell(name)) is not None}
+    spellings: dict[str, str] = {}
+    for match in _IMPORT.finditer(lines):
+        spellings.update(names.spell(match[1] or "", match[2] or match[3] or match[4] or ""))
     for match in _ASSIGNED.finditer(lines):
         if match[2] in spellings:
             spellings[match[1]] = spellings[match[2]]
     aliases = {local: spelling for local, spelling in spellings.items() if spelling != local}
-    own = {match[1] for match in _DEFINED.finditer(text)} if aliases else set()
+    own = {match[1] for match in _DEFINED.finditer(lines)} if aliases else set()
     return {local: spelling for local, spelling in aliases.items() if local not in own}
-
-
-def _find_imports(text: str) -> Iterator[tuple[str, str]]:
-    for match in _FROM.finditer(text):
-        for item in _COMMENT.sub("", match[2] or match[3]).split(","):
-            words = item.split()
-            if len(words) == 1 or (len(words) == 3 and words[1] == "as"):
-                yield words[-1], f"{match[1]}.{words[0]}"
-    for match in _IMPORT_AS.finditer(text):
-        yield match[2], match[1]
 
 
 def spell_out(root: SgNode, aliases: Mapping[str, str]) -> tuple[SgNode, tuple[Edit, ...]]:

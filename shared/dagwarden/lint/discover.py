@@ -57,37 +57,53 @@ def find_python(arguments: Sequence[Path], *, root: Path | None = None, syntax: 
     return Found(tuple(paths), _find_hidden(places, syntax), places, _find_beside(places))
 
 
-def find_files(folder: Path, endings: tuple[str, ...] = (".py",)) -> Iterator[Path]:
-    """The Python files under a folder, sorted, leaving out what is never released by intent.
+def find_files(folder: str, endings: tuple[str, ...] = (".py",)) -> Iterator[str]:
+    """The Python files under a folder, leaving out what is never released by intent: a folder's own files sorted, then
+    those of its folders.
 
     Links to folders are followed, as Airflow does; one that leads back up is not.
     """
-    seen: set[str] = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
-        here = Path(root)
-        real = os.path.realpath(root)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if _is_searched(here / name))
-        yield from (here / name for name in sorted(names) if name.endswith(endings) and (here / name).is_file())
+    seen: set[tuple[int, int]] = set()
+    pending = [folder]
+    while pending:
+        here = pending.pop()
+        inside = _read_folder(here or os.curdir, seen)
+        yield from (_join(here, entry) for entry in inside if entry.name.endswith(endings) and entry.is_file())
+        pending += [_join(here, entry) for entry in reversed(inside) if entry.is_dir() and _is_searched(entry)]
+
+
+def _read_folder(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """What lies in a folder, sorted; nothing where it was seen before or cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            about = Path(folder).stat()
+            if (about.st_dev, about.st_ino) in seen:
+                return []
+            seen.add((about.st_dev, about.st_ino))
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _join(folder: str, entry: os.DirEntry[str]) -> str:
+    return f"{folder}/{entry.name}" if folder not in ("", "/") else f"{folder}{entry.name}"
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    return (file.as_posix() for file in find_files(folder))
+    named = folder.as_posix()
+    return find_files("" if named == os.curdir else named)
 
 
-def _is_searched(folder: Path) -> bool:
+def _is_searched(folder: os.DirEntry[str]) -> bool:
     hidden = folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS
-    return not hidden and not (folder / "pyvenv.cfg").exists()
+    return not hidden and not os.path.exists(f"{folder.path}/pyvenv.cfg")  # noqa: PTH110
 
 
 def _find_hidden(places: Mapping[str, Place], syntax: Syntax) -> frozenset[str]:
     """The paths hidden by ignore files between them and their DAG folder; without such a folder, nothing hides."""
-    by_root: dict[Path, dict[str, str]] = {}
+    by_root: dict[str, dict[str, str]] = {}
     for path, place in places.items():
-        by_root.setdefault(Path(place.base, place.root), {})[path] = place.path[len(place.root) + 1 :]
+        by_root.setdefault(f"{place.base}/{place.root}", {})[path] = place.path[len(place.root) + 1 :]
     hidden: set[str] = set()
     for root, inner in by_root.items():
         ignore = IgnoreFiles(_read_ignore_files(root, inner.values()), syntax=syntax)
@@ -95,10 +111,11 @@ def _find_hidden(places: Mapping[str, Place], syntax: Syntax) -> frozenset[str]:
     return frozenset(hidden)
 
 
-def _read_ignore_files(root: Path, inner: Iterable[str]) -> dict[str, str]:
-    folders = {""} | {
-        "/".join(parts[:depth]) for path in inner for parts in [path.split("/")] for depth in range(1, len(parts))
-    }
+def _read_ignore_files(root: str, inner: Iterable[str]) -> dict[str, str]:
+    folders, pending = {""}, {path.rpartition("/")[0] for path in inner}
+    while pending:
+        folders |= pending
+        pending = {folder.rpartition("/")[0] for folder in pending} - folders
     texts = {}
     for folder in folders:
         file = Path(root, folder, NAME)
@@ -113,12 +130,16 @@ def _find_beside(places: Mapping[str, Place]) -> dict[str, Place]:
     is_absolute = all(map(os.path.isabs, places))
     beside = {}
     for base in sorted({place.base for place in asked}):
-        for file in _list_released(Path(base)):
-            place = Place(base, file.relative_to(base).as_posix())
+        for path in _list_released(base):
+            place = Place(base, path)
             if place not in asked:
-                beside[file.as_posix() if is_absolute else Path(os.path.relpath(file)).as_posix()] = place
+                file = f"{base}/{path}"
+                beside[file if is_absolute else Path(os.path.relpath(file)).as_posix()] = place
     return beside
 
 
-def _list_released(base: Path) -> Iterator[Path]:
-    return (file for name in ROOTS if (base / name).is_dir() for file in find_files(base / name, PYTHON))
+def _list_released(base: str) -> Iterator[str]:
+    """From the base, with `/`."""
+    for name in ROOTS:
+        if os.path.isdir(f"{base}/{name}"):  # noqa: PTH112
+            yield from (file[len(base) + 1 :] for file in find_files(f"{base}/{name}", PYTHON))

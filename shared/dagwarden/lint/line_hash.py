@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from array import array
 from collections.abc import Collection
 from itertools import accumulate
@@ -10,17 +11,17 @@ import msgspec
 
 WINDOW = 100
 """Characters from the start of a line that count, blanks and tabs left out."""
-_BASE = 37
-_END_OF_FILE = 0xFFFF
+_POWERS = tuple(pow(37, exponent, 1 << 64) for exponent in reversed(range(WINDOW)))
+_END = "\uffff" + "\0" * WINDOW
 
 
 class LineHashes(msgspec.Struct, frozen=True):
     """The lines of one file, ready to be hashed."""
 
-    units: array[int]
-    """UTF-16 code units without blanks, then the end of the file and padding."""
-    starts: tuple[int, ...]
-    """Of each line, its place in `units`."""
+    units: str
+    """A line feed, then the text in UTF-16 code units without blanks, the end of the file, and padding."""
+    lengths: tuple[int, ...]
+    """Of the lines before each line, taken together without their line feeds."""
 
     def hash_line(self, line: int, hidden: Collection[int] = ()) -> str:
         """The hash of a line, counted from 1, as `primaryLocationLineHash` has it.
@@ -32,19 +33,24 @@ class LineHashes(msgspec.Struct, frozen=True):
             Sixteen or fewer hexadecimal digits, a colon, and which of the lines with this hash it is; empty for a line
             that the file does not have, or whose hash would reach into a hidden one.
         """
-        if not 0 < line <= len(self.starts):
+        if not 0 < line <= len(self.lengths):
             return ""
-        start = self.starts[line - 1]
-        if any(other >= line and self.starts[other - 1] < start + WINDOW for other in hidden):
+        start = self._start(line)
+        if any(other >= line and self._start(other) < start + WINDOW for other in hidden):
             return ""
         window = self.units[start : start + WINDOW]
-        first = window[0]
-        value = 0
-        for unit in window:
-            value = (value * _BASE + unit) & 0xFFFFFFFFFFFFFFFF
-        alike = [other for other in self.starts[:line] if self.units[other] == first]
-        count = sum(self.units[other : other + WINDOW] == window for other in alike)
-        return f"{value:x}:{count}"
+        value = sum(map(operator.mul, map(ord, window), _POWERS)) & 0xFFFFFFFFFFFFFFFF
+        return f"{value:x}:{self._count(window, start)}"
+
+    def _start(self, line: int) -> int:
+        return self.lengths[line - 1] + line
+
+    def _count(self, window: str, start: int) -> int:
+        """How many lines begin with it, up to and including the one at `start`."""
+        begun, count, place = f"\n{window}", 0, -1
+        while 0 <= (place := self.units.find(begun, place + 1)) < start:
+            count += 1
+        return count
 
 
 def read_lines(text: str) -> LineHashes:
@@ -53,14 +59,6 @@ def read_lines(text: str) -> LineHashes:
     Source: github.com/github/codeql-action, src/fingerprints.ts.
     """
     plain = text.replace("\r\n", "\n").replace("\r", "\n").replace(" ", "").replace("\t", "")
-    units: array[int] = array("H")
-    units.frombytes(plain.encode("utf-16-le", "surrogatepass"))
-    lines = plain.split("\n")
-    lengths = map(len, lines) if len(units) == len(plain) else map(_count_units, lines)
-    starts = accumulate((length + 1 for length in lengths), initial=0)
-    units.extend([_END_OF_FILE, *[0] * WINDOW])
-    return LineHashes(units, tuple(starts)[:-1])
-
-
-def _count_units(line: str) -> int:
-    return len(line.encode("utf-16-le", "surrogatepass")) // 2
+    units = plain if plain.isascii() else "".join(map(chr, array("H", plain.encode("utf-16-le", "surrogatepass"))))
+    lengths = accumulate(map(len, units.split("\n")), initial=0)
+    return LineHashes(f"\n{units}{_END}", tuple(lengths)[:-1])

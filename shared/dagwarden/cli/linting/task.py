@@ -78,7 +78,7 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
         return read
 
     def _read_imports(self, place: Place, content: bytes) -> FileImports:
-        if self.tops is not None and not might_import(content.decode("utf-8", "replace"), self.tops):
+        if self.tops is not None and not might_import(content, self.tops):
             return UNREADABLE
         return read_imports(place.path, content)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import mmap
 import multiprocessing
 import os
 import time
@@ -25,8 +26,32 @@ BATCHES_PER_WORKER = 4
 OUTSIDE_DEADLINE_S = 90.0
 """How long a task may wait for somebody else: a little longer than that one's own deadline."""
 ORPHAN_CHECK_S = 1.0
+OUTSIDE = -1
+"""The position of a worker that waits for somebody else."""
 GARBAGE_THRESHOLD = 50_000
 """Objects between two searches for garbage: a worker makes many that live as long as its batch, and few cycles."""
+
+
+class _Post:
+    """Where in its batch a worker is, and since when: in memory that it shares with its parent, who only looks when
+    something is wrong. A message for each file would cost both of them more than many files do."""
+
+    def __init__(self) -> None:
+        self._told = memoryview(mmap.mmap(-1, 16)).cast("d")
+        self.tell(0)
+
+    def tell(self, position: int) -> None:
+        """It is at that path of its batch from now on; at `OUTSIDE`, it waits for somebody else."""
+        self._told[1] = time.monotonic()  # first: who reads between the two gives it more time, not less
+        self._told[0] = position
+
+    @property
+    def position(self) -> int:
+        return int(self._told[0])
+
+    @property
+    def since(self) -> float:
+        return self._told[1]
 
 
 class _Worker(Generic[R]):
@@ -35,19 +60,21 @@ class _Worker(Generic[R]):
     def __init__(self, task: Task[R]) -> None:
         context = multiprocessing.get_context("fork")
         self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=_work, args=(task, theirs, self.pipe), daemon=True)
+        self.post = _Post()
+        self.process: BaseProcess = context.Process(
+            target=_work, args=(task, self.post, theirs, self.pipe), daemon=True
+        )
         self.process.start()
         theirs.close()
         self.batch: list[str] = []
-        self.at = ""
-        self.since = time.monotonic()
 
     def give(self, batch: list[str]) -> None:
-        self.batch, self.at, self.since = batch, batch[0], time.monotonic()
+        self.batch = batch
+        self.post.tell(0)
         self.pipe.send(batch)
 
     def deadline(self, deadline_s: float) -> float:
-        return self.since + (deadline_s if self.at else OUTSIDE_DEADLINE_S)
+        return self.post.since + (OUTSIDE_DEADLINE_S if self.post.position == OUTSIDE else deadline_s)
 
     def end(self) -> None:
         self.process.kill()
@@ -100,14 +127,10 @@ def _collect(
 ) -> Iterator[R]:
     """The results a worker has sent; when it is dead or late, the one of the file to blame."""
     try:
-        while worker.batch and worker.pipe.poll():
-            said = worker.pipe.recv()
-            worker.since = time.monotonic()
-            if isinstance(said, str):
-                worker.at = said
-            else:
-                worker.batch = []
-                yield from said
+        if worker.batch and worker.pipe.poll():
+            results = worker.pipe.recv()
+            worker.batch = []
+            yield from results
     except (EOFError, OSError):
         yield from _blame(worker, todo, give_up, "whoever read it died of it")
         return
@@ -117,20 +140,20 @@ def _collect(
 
 def _blame(worker: _Worker[R], todo: deque[list[str]], give_up: Callable[[str, str], R], reason: str) -> Iterator[R]:
     """Take the file to blame out of the batch; where that is not known, the batch is halved until it is."""
-    batch, at = worker.batch, worker.at
+    batch, position = worker.batch, worker.post.position
     worker.batch = []
     worker.end()
-    if not at and len(batch) > 1:
+    if position == OUTSIDE and len(batch) > 1:
         half = len(batch) // 2
         todo.extendleft([batch[half:], batch[:half]])
         return
-    culprit = at or batch[0]
-    if rest := [path for path in batch if path != culprit]:
-        todo.appendleft(rest)
+    culprit = batch.pop(max(position, 0))
+    if batch:
+        todo.appendleft(batch)
     yield give_up(culprit, reason)
 
 
-def _work(task: Task[R], pipe: Connection, parents: Connection) -> None:
+def _work(task: Task[R], post: _Post, pipe: Connection, parents: Connection) -> None:
     """The whole life of a worker."""
     parents.close()
     parent = os.getppid()
@@ -143,6 +166,11 @@ def _work(task: Task[R], pipe: Connection, parents: Connection) -> None:
                 if os.getppid() != parent:
                     return
             batch = pipe.recv()
-            pipe.send(task(batch, pipe.send))
+            pipe.send(task(batch, _watch(post, batch)))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return
+
+
+def _watch(post: _Post, batch: Sequence[str]) -> Watch:
+    positions = {path: position for position, path in enumerate(batch)} | {"": OUTSIDE}
+    return lambda path: post.tell(positions[path])
