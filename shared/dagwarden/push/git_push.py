@@ -16,7 +16,15 @@ from dagwarden.push.git import Repository
 from dagwarden.push.manifest import MAX_COMMIT_BYTES, MAX_REASON_CHARS, PushManifest
 from dagwarden.push.mapping import Listing, map_files
 from dagwarden.push.released import Released, find_released
-from dagwarden.push.remote_helper import FETCH_FIRST, NON_FAST_FORWARD, STALE_INFO, UP_TO_DATE, PushOptions, RefSpec
+from dagwarden.push.remote_helper import (
+    FETCH_FIRST,
+    NON_FAST_FORWARD,
+    STALE_INFO,
+    UP_TO_DATE,
+    Answer,
+    PushOptions,
+    RefSpec,
+)
 from dagwarden.push.screen import Screen
 from dagwarden.push.submit import make_nonce
 from dagwarden.push.target import Target
@@ -75,34 +83,41 @@ class EnvironmentRemote:
             )
         return [(released.commit, ref)]
 
-    def push(self, spec: RefSpec) -> str:
-        """Push one commit; empty when the gate allowed it, else why it did not come to that."""
+    def push(self, spec: RefSpec) -> Answer:
+        """Push one commit; a ref follows it only where a release did."""
         try:
             return self._push(spec)
         except DagwardenError as error:
             self._screen.fail_with(error)
-            return error.message
+            return Answer(error.message)
 
-    def _push(self, spec: RefSpec) -> str:
+    def _push(self, spec: RefSpec) -> Answer:
         head = self._repository.find_commit(spec.src)
         if not head:
-            return f"{spec.src} is no commit"
+            return Answer(f"{spec.src} is no commit")
         source = self._name_source(head)
         released = self._find_released(source)
         if reason := self._refuse(spec, released, head):
-            return reason
+            return Answer(reason)
         listing = self._list(head)
         offer = self._make_offer(spec, source, released, listing)
         if listing.left_behind:
             self._screen.say(say_left_behind(listing.left_behind))
         if offer.findings:
             self._screen.tell(finding_lines(offer.findings, is_coloured=self._screen.is_coloured))
-            return f"not sent: {count_findings(offer.findings)}"
+            return Answer(f"not sent: {count_findings(offer.findings)}")
         if not offer.changes:
             self._screen.tell(["nothing to release: no file of the environment differs"])
-            return ""
+            return self._stay(released)
         manifest = self._write_manifest(spec, source, released, head, offer)
-        return self._tell_verdict(self._delivery.deliver(manifest, offer, self._target.timeout_s))
+        return self._tell_verdict(self._delivery.deliver(manifest, offer, self._target.timeout_s), released)
+
+    def _stay(self, released: Released) -> Answer:
+        """Nothing to release: what the environment runs, and so the ref, stays where it is."""
+        if not released.commit:
+            return Answer("nothing to release: the commit brings no file to dags/ or plugins/")
+        self._screen.say(f"{self._target.environment} stays at commit {released.commit[:12]}")
+        return Answer(stays_at=released.commit)
 
     def _write_manifest(self, spec: RefSpec, source: str, released: Released, head: str, offer: Offer) -> PushManifest:
         return PushManifest(
@@ -183,9 +198,11 @@ class EnvironmentRemote:
     def _name_source(self, commit: str) -> str:
         return self._target.source or name_source(self._repository, commit, self._target.prefix)
 
-    def _tell_verdict(self, verdict: Verdict) -> str:
+    def _tell_verdict(self, verdict: Verdict, released: Released) -> Answer:
         self._screen.tell(verdict_lines(verdict, is_coloured=self._screen.is_coloured))
-        return "" if verdict.outcome is Outcome.ALLOWED else f"{verdict.outcome}: {count_findings(verdict.findings)}"
+        if verdict.outcome is not Outcome.ALLOWED:
+            return Answer(f"{verdict.outcome}: {count_findings(verdict.findings)}")
+        return Answer() if verdict.files_changed else self._stay(released)
 
 
 def name_source(repository: Repository, commit: str, prefix: str = "") -> str:

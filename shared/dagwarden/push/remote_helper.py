@@ -1,6 +1,7 @@
 """The remote-helper protocol as git speaks it: reads commands, asks a `Remote`, answers.
 
-Source: gitremote-helpers(7); transport-helper.c of git 2.39 for the reasons of rejection that git knows by their words.
+Source: gitremote-helpers(7); transport-helper.c of git 2.39 for the reasons of rejection that git knows by their words,
+and for the options after `ok` (since 2.29) that say where a ref stands.
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ class PushOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The reason of an emergency (`git push -o break-glass=REASON`)."""
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What became of one ref."""
+
+    refused: str = ""
+    """Why it was not taken; empty when it was."""
+    stays_at: str = ""
+    """The commit where the ref stays although nothing is wrong: there was nothing to release."""
+
+
 class Remote(Protocol):
     """What stands at the other end."""
 
@@ -51,8 +61,8 @@ class Remote(Protocol):
     def set_options(self, options: PushOptions) -> None:
         """What git asked for holds from now on."""
 
-    def push(self, spec: RefSpec) -> str:
-        """Push one ref; empty when it was taken, else why not."""
+    def push(self, spec: RefSpec) -> Answer:
+        """Push one ref."""
 
 
 def serve(commands: Iterable[str], answer: Callable[[str], None], remote: Remote) -> None:
@@ -91,10 +101,15 @@ def parse_spec(text: str) -> RefSpec:
 
 def _push_all(specs: list[RefSpec], remote: Remote) -> Iterator[str]:
     for spec in specs:
-        if reason := _refuse(spec, len(specs)) or remote.push(spec):
-            yield f"error {spec.dst} {_quote(reason)}"
-        else:
-            yield f"ok {spec.dst}"
+        reason = _refuse(spec, len(specs))
+        answer = Answer(reason) if reason else remote.push(spec)
+        if answer.refused:
+            yield f"error {spec.dst} {_quote(answer.refused)}"
+            continue
+        yield f"ok {spec.dst}"
+        if answer.stays_at:  # else git has its own ref (prod/main) follow what it pushed
+            yield f"option old-oid {answer.stays_at}"
+            yield f"option new-oid {answer.stays_at}"
 
 
 def _refuse(spec: RefSpec, count: int) -> str:

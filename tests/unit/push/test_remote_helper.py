@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagwarden.push.remote_helper import PushOptions, RefSpec, parse_spec, serve
+from dagwarden.push.remote_helper import Answer, PushOptions, RefSpec, parse_spec, serve
 
 
 class Recorder:
@@ -24,9 +24,11 @@ class Recorder:
         self.asked.append(is_for_push)
         return [("1" * 40, "refs/heads/main")]
 
-    def push(self, spec: RefSpec) -> str:
+    def push(self, spec: RefSpec) -> Answer:
         self.pushed.append(spec)
-        return "" if spec.dst == "refs/heads/main" else "denied:\n2 errors"
+        if spec.dst == "refs/heads/same":
+            return Answer(stays_at="1" * 40)
+        return Answer() if spec.dst == "refs/heads/main" else Answer("denied:\n2 errors")
 
 
 def talk(*commands: str) -> tuple[list[str], Recorder]:
@@ -75,6 +77,11 @@ def test_a_push_is_answered_by_ok_or_by_one_line_of_reason() -> None:
         RefSpec("refs/heads/main", "refs/heads/main", False),
         RefSpec("HEAD", "refs/heads/x", True),
     ]
+
+
+def test_a_ref_that_was_not_moved_is_said_to_stay() -> None:
+    answers, _ = talk("push HEAD:refs/heads/same", "", "")
+    assert answers == ["ok refs/heads/same", f"option old-oid {'1' * 40}", f"option new-oid {'1' * 40}", ""]
 
 
 @pytest.mark.parametrize(
