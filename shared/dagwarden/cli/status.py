@@ -63,15 +63,23 @@ def look(
 ) -> tuple[Convergence, dt.datetime]:
     """How far a release has come, and when that was seen; of the newest release where none is given."""
     from dagwarden.cloud.identity import utc_now
+    from dagwarden.ledger.read import Ledger
     from dagwarden.names import ReleaseNumber
-    from dagwarden.sync.status import STALE_PERIODS, read_statuses, weigh_convergence
+    from dagwarden.sync.status import STALE_PERIODS, find_digests, read_statuses, weigh_convergence
 
     cloud = connection.cloud
     number = find_head(connection) if release is None else ReleaseNumber(release)
     statuses = read_statuses(cloud, connection.environment)
     now = utc_now()
-    stale_after_s = STALE_PERIODS * cloud.settings.reconcile_every_s
-    return weigh_convergence(number, statuses, now=now, stale_after_s=stale_after_s, expected=expected), now
+    convergence = weigh_convergence(
+        number,
+        statuses,
+        digests=find_digests(Ledger(cloud), connection.environment, statuses),
+        now=now,
+        stale_after_s=STALE_PERIODS * cloud.settings.reconcile_every_s,
+        expected=expected,
+    )
+    return convergence, now
 
 
 def to_json(convergence: Convergence) -> dict[str, Any]:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import enum
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dagwarden.errors import NotFound
-from dagwarden.names import BUCKET_COMPONENT, EnvironmentName, ReleaseNumber, status_prefix
+from dagwarden.names import (
+    BUCKET_COMPONENT,
+    NO_PARENT,
+    NO_RELEASE,
+    Digest,
+    EnvironmentName,
+    ReleaseNumber,
+    status_prefix,
+)
 from dagwarden.sync.notice import Receipt, Status
 from dagwarden.wire import decode
 
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
+    from dagwarden.ledger.read import Ledger
 
 STALE_PERIODS = 3
 """An instance that gave no sign of life for so many reconcile periods is taken to be gone."""
@@ -33,6 +43,8 @@ class Health(enum.StrEnum):
     """It runs an older one and said it cannot apply a newer one."""
     STALE = "stale"
     """It gave no sign of life for long, so it is shown and not waited for."""
+    UNTRUE = "untrue"
+    """It tells of a release that the ledger does not have: the receipt is forged, or the instance follows another."""
 
 
 class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +76,7 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_complete(self) -> bool:
         """Every instance that is alive runs it, and none that is expected is missing."""
-        waited_for = self._with(Health.LIVE, Health.BEHIND, Health.FAILING)
+        waited_for = [state for state in self.instances if state.health is not Health.STALE]
         return bool(waited_for) and not self.missing and all(state.health is Health.LIVE for state in waited_for)
 
     @property
@@ -72,14 +84,14 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds from push to visible on the slowest instance that runs just this release; None when nobody tells."""
         told = [
             push_to_visible_s(state.status.receipt)
-            for state in self.instances
+            for state in self._with(Health.LIVE)
             if state.status.receipt.release == self.release and not state.is_bucket
         ]
         return max((time_s for time_s in told if time_s is not None), default=None)
 
     def describe(self) -> str:
         """`release 12 is on 4 of 4 instances, slowest 0.31 s`, and what is amiss."""
-        alive = [s for s in self._with(Health.LIVE, Health.BEHIND, Health.FAILING) if not s.is_bucket]
+        alive = [state for state in self.instances if state.health is not Health.STALE and not state.is_bucket]
         live = [state for state in alive if state.health is Health.LIVE]
         text = f"release {self.release} is on {len(live)} of {len(alive)} instances"
         if not self.release:
@@ -88,7 +100,7 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
             text += " and in the bucket"
         if self.slowest_s is not None:
             text += f", slowest {self.slowest_s:.2f} s"
-        for health in (Health.BEHIND, Health.FAILING, Health.STALE):
+        for health in (Health.BEHIND, Health.FAILING, Health.UNTRUE, Health.STALE):
             if named := [state.name for state in self._with(health)]:
                 text += f"; {health}: {', '.join(named)}"
         return f"{text}; no sign of: {', '.join(self.missing)}" if self.missing else text
@@ -108,6 +120,7 @@ def weigh_convergence(
     release: ReleaseNumber,
     statuses: Iterable[Status],
     *,
+    digests: Mapping[ReleaseNumber, Digest],
     now: dt.datetime,
     stale_after_s: float,
     expected: Collection[str] = (),
@@ -115,26 +128,50 @@ def weigh_convergence(
     """How far a release has come, by what the instances last said.
 
     Args:
+        digests: of the releases that they name, those that the ledger has: see `find_digests`.
         stale_after_s: seconds without a sign of life after which an instance is not waited for. The bucket is never
             stale: the mirror speaks only when there is something to do.
         expected: components of which there must be an instance alive.
     """
     ordered = sorted(statuses, key=lambda status: (status.receipt.component, status.receipt.instance))
     instances = tuple(
-        InstanceState(status=status, health=_judge(release, status, now, stale_after_s)) for status in ordered
+        InstanceState(status=status, health=_judge(release, status, digests, now, stale_after_s)) for status in ordered
     )
     alive = {state.status.receipt.component for state in instances if state.health is not Health.STALE}
     return Convergence(release=release, instances=instances, missing=tuple(sorted(set(expected) - alive)))
 
 
-def _judge(release: ReleaseNumber, status: Status, now: dt.datetime, stale_after_s: float) -> Health:
+def _judge(
+    release: ReleaseNumber,
+    status: Status,
+    digests: Mapping[ReleaseNumber, Digest],
+    now: dt.datetime,
+    stale_after_s: float,
+) -> Health:
     receipt = status.receipt
     is_silent = now - receipt.at > dt.timedelta(seconds=stale_after_s)
     if is_silent and receipt.component != BUCKET_COMPONENT:
         return Health.STALE
+    if digests.get(receipt.release) != receipt.digest:
+        return Health.UNTRUE
     if receipt.release >= release:
         return Health.LIVE
     return Health.FAILING if status.failing_since is not None else Health.BEHIND
+
+
+def find_digests(
+    ledger: Ledger, environment: EnvironmentName, statuses: Iterable[Status]
+) -> dict[ReleaseNumber, Digest]:
+    """The digests of the releases that instances name, of those that the ledger has.
+
+    Raises:
+        Tampered: one of them does not hold.
+    """
+    found = {NO_RELEASE: NO_PARENT}
+    for number in sorted({status.receipt.release for status in statuses} - {NO_RELEASE}):
+        with contextlib.suppress(NotFound):
+            found[number] = ledger.read(environment, number).digest
+    return found
 
 
 def read_statuses(cloud: Cloud, environment: EnvironmentName) -> list[Status]:

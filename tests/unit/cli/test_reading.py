@@ -263,6 +263,20 @@ def test_verify_finds_everything_equal(dagwarden: Dagwarden, cloud: Cloud, two: 
     assert done.out.splitlines()[-1] == "all 8 checks hold"
 
 
+def test_a_forged_receipt_is_shown_as_such(
+    dagwarden: Dagwarden, cloud: Cloud, two: tuple[Committed, Committed]
+) -> None:
+    first, second = two
+    report(cloud, "w-1", second)
+    assert dagwarden("status").code == 0
+    report(cloud, "w-2", second, digest=first.digest)
+    report(cloud, "w-3", second, release=ReleaseNumber(4711))
+    done = dagwarden("status", "--json")
+    assert done.code == 1
+    assert [each["health"] for each in done.json["instances"]] == ["live", "untrue", "untrue"]
+    assert dagwarden("wait", "2", "--timeout", "0.1").code != 0
+
+
 def test_before_the_first_release_verify_and_status_say_so(dagwarden: Dagwarden, cloud: Cloud) -> None:
     put_environment(cloud, {})
     empty = empty_state(PROD)

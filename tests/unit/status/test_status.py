@@ -12,6 +12,7 @@ from dagwarden.sync.status import Convergence, Health, read_statuses, weigh_conv
 from dagwarden.wire import encode
 
 PROD = EnvironmentName("prod")
+DIGEST = Digest("ab" * 32)
 NOW = dt.datetime(2026, 11, 22, 16, 0, tzinfo=dt.UTC)
 
 
@@ -24,7 +25,7 @@ def status(component: str, instance: str, release: int, *, ago_s: float = 1.0, *
         instance=instance,
         outcome=ReceiptOutcome.FAILED if failing else ReceiptOutcome.APPLIED,
         release=ReleaseNumber(release),
-        digest=Digest("ab" * 32),
+        digest=changes.pop("digest", DIGEST),
         tree=Digest("cd" * 32),
         at=at,
         pushed_at=NOW - dt.timedelta(seconds=10),
@@ -34,7 +35,10 @@ def status(component: str, instance: str, release: int, *, ago_s: float = 1.0, *
 
 
 def weigh(*statuses: Status, release: int = 12, expected: tuple[str, ...] = ()) -> Convergence:
-    return weigh_convergence(ReleaseNumber(release), statuses, now=NOW, stale_after_s=360.0, expected=expected)
+    digests = {ReleaseNumber(number): DIGEST for number in range(14)}
+    return weigh_convergence(
+        ReleaseNumber(release), statuses, digests=digests, now=NOW, stale_after_s=360.0, expected=expected
+    )
 
 
 def test_release_that_is_everywhere_says_so_and_how_long_it_took() -> None:
@@ -64,6 +68,15 @@ def test_silent_instance_is_shown_and_not_waited_for() -> None:
     convergence = weigh(status("worker", "w-1", 12), status("worker", "w-2", 3, ago_s=3600))
     assert convergence.is_complete
     assert convergence.describe().endswith("; stale: worker/w-2")
+
+
+def test_a_receipt_of_a_release_that_the_ledger_does_not_have_is_shown_as_untrue_and_counts_for_nothing() -> None:
+    forged = status("worker", "w-2", 12, digest=Digest("ef" * 32), took_s=9.0)
+    for untrue in (forged, status("worker", "w-2", 4711)):
+        convergence = weigh(status("worker", "w-1", 12), untrue)
+        assert [state.health for state in convergence.instances] == [Health.LIVE, Health.UNTRUE]
+        assert not convergence.is_complete
+        assert convergence.describe() == "release 12 is on 1 of 2 instances, slowest 0.20 s; untrue: worker/w-2"
 
 
 def test_later_release_counts_but_its_time_does_not() -> None:
