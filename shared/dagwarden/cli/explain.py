@@ -96,12 +96,17 @@ def find_push(connection: Connection, text: str) -> Verdict:
 
 def _tell(verdict: Verdict, connection: Connection, as_json: bool) -> None:
     from dagwarden.audit.uploads import look_up, say_upload
+    from dagwarden.audit.vouch import vouch
 
     upload = look_up(connection.cloud, connection.environment, verdict.push_id, verdict.principal)
+    is_audited = vouch(connection.cloud, verdict)
     if as_json:
-        print_json({**msgspec.to_builtins(verdict), "upload": upload})
-    else:
-        _print_verdict(verdict, say_upload(upload))
+        print_json({**msgspec.to_builtins(verdict), "upload": upload, "is_audited": is_audited})
+        return
+    _print_verdict(verdict, say_upload(upload))
+    if is_audited is False:
+        print_line("the audit log has no such verdict: unless it is seconds old, or older than what the log", "yellow")
+        print_line("keeps, somebody other than the gate wrote it", "yellow")
 
 
 def _print_verdict(verdict: Verdict, uploaded_by: str) -> None:

@@ -25,8 +25,8 @@ from dagwarden.validate.rules.identities import (
 )
 
 Kind = FactKind | str
-"""Of a fact, or `pools` and `queues`, which are attributes of a task."""
-POOL, QUEUE = "pool", "queue"
+"""Of a fact, or `pool`, `queue` and `executor`, which are attributes of a task."""
+POOL, QUEUE, EXECUTOR = "pool", "queue", "executor"
 
 LISTS: dict[Kind, tuple[str, ...]] = {
     FactKind.SERVICE_ACCOUNT: ("service_accounts",),
@@ -44,6 +44,7 @@ LISTS: dict[Kind, tuple[str, ...]] = {
     FactKind.USER: ("users",),
     POOL: ("pools",),
     QUEUE: ("queues",),
+    EXECUTOR: ("executors",),
 }
 """Which lists under `may_use` decide on a kind; a value in any of them may be used."""
 
@@ -63,6 +64,7 @@ PAGES: dict[Kind, Page] = {
     FactKind.USER: pages.PLACE_NOT_ALLOWED,
     POOL: pages.PLACE_NOT_ALLOWED,
     QUEUE: pages.PLACE_NOT_ALLOWED,
+    EXECUTOR: pages.PLACE_NOT_ALLOWED,
 }
 
 ACCOUNTS = frozenset({FactKind.SERVICE_ACCOUNT, FactKind.IMPERSONATION, FactKind.DELEGATE, FactKind.MENTION})

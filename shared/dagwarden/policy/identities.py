@@ -9,7 +9,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.page import find
-from dagwarden.policy.allowances import ACCOUNTS, POOL, QUEUE, UNSAID, Allowances, Refusal
+from dagwarden.policy.allowances import ACCOUNTS, EXECUTOR, POOL, QUEUE, UNSAID, Allowances, Refusal
 from dagwarden.policy.facts import PushFacts
 from dagwarden.policy.globs import match_name
 from dagwarden.policy.identity_pages import IDENTITIES_UNKNOWN, KEY_NOT_ALLOWED, POD_IDENTITY_NOT_ALLOWED
@@ -201,7 +201,7 @@ def _side(fact: IdentityFact) -> str:
 
 
 def _check_place(allowances: Allowances, task: TaskModel) -> Said:
-    for kind, value in ((POOL, task.pool), (QUEUE, task.queue)):
+    for kind, value in ((POOL, task.pool), (QUEUE, task.queue), (EXECUTOR, task.executor)):
         if value is not None:
             for refusal in allowances.judge_value(kind, value):
                 yield f"`{kind}` is `{value}`", refusal

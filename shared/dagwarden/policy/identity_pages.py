@@ -72,7 +72,7 @@ VARIABLE_NOT_ALLOWED = _page(
 )  # fmt: skip
 PLACE_NOT_ALLOWED = _page(
     "DW538", "pool-or-queue-not-allowed",
-    "Finds pools, queues and users of the operating system that the file's team may not use.",
+    "Finds pools, queues, executors and users of the operating system that the file's team may not use.",
     "Use one of the team's, or ask the policy's owners to add this one under `may_use`.",
 )  # fmt: skip
 KEY_NOT_ALLOWED = _page(

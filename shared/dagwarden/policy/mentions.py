@@ -33,7 +33,8 @@ SENSITIVE = (
 """Variables that choose as whom a process works, as globs. Source: google-auth environment_vars, `gcloud topic
 configurations`, Airflow's "Storing connections in environment variables", boto3's configuration guide."""
 
-_SENSITIVE = re.compile("|".join(rf"\b{each.replace('*', '[A-Za-z0-9_]+')}\b" for each in SENSITIVE))
+_SENSITIVE = re.compile("|".join(rf"\b{each.replace('*', '[A-Za-z0-9_*]+')}(?![A-Za-z0-9_])" for each in SENSITIVE))
+"""In what an f-string may become, `*` stands for what is not known."""
 _NO_ZIP = (
     zipfile.BadZipFile,
     zlib.error,
@@ -49,6 +50,9 @@ _NO_ZIP = (
 _TOLD = frozenset({FactKind.CONNECTION, FactKind.IMPERSONATION, FactKind.DELEGATE})
 _DOMAIN = "gserviceaccount"
 _GETTERS = frozenset({"get_connection", "get_connection_from_secrets", "get_hook"})
+_MAKERS = frozenset({"Connection.from_json", "Connection.from_uri", "Connection.from_dict"})
+_MADE = frozenset({"conn_id", "conn_type", "extra", "uri"})
+"""What Airflow's `Connection` is made with, and those of databases' drivers are not."""
 
 
 class Mention(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +176,10 @@ def _read_formatted(node: ast.JoinedStr) -> Iterator[tuple[int, IdentityFact]]:
 
 
 def _read_call(node: ast.Call) -> Iterator[tuple[int, IdentityFact]]:
-    """Connections and accounts that a call is given by their names: hooks, credentials, operators made in functions."""
+    """Connections and accounts that a call is given by their names: hooks, credentials, operators made in functions.
+
+    A connection that code makes is none of the environment's: whose keys its extra holds, or which chain, nobody knows.
+    """
     name = _name_of(node.func)
     for keyword in node.keywords:
         kind = find_kind(keyword.arg) if keyword.arg else None
@@ -180,6 +187,10 @@ def _read_call(node: ast.Call) -> Iterator[tuple[int, IdentityFact]]:
             is_mapped = name == "expand" and isinstance(keyword.value, ast.List | ast.Tuple)
             for value in keyword.value.elts if is_mapped else [keyword.value]:  # type: ignore[attr-defined]
                 yield from _read_values(value, kind, keyword.arg)
+    if name in _MAKERS or (
+        name == "Connection" and any(keyword.arg is None or keyword.arg in _MADE for keyword in node.keywords)
+    ):
+        yield node.lineno, _fact(FactKind.CONNECTION, name, "Connection(…)", Known.UNREADABLE)
     if node.args and (name in _GETTERS or name == "Connection.get" or name.endswith("Hook")):
         yield from _read_values(node.args[0], FactKind.CONNECTION, name)
 

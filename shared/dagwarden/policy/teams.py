@@ -33,10 +33,13 @@ class MayUse(Section, frozen=True, kw_only=True):
     images: Annotated[Names, Meta(description="of pods, jobs and services, with registry and tag or digest")] = ()
     pools: Names = ()
     queues: Names = ()
+    executors: Annotated[Names, Meta(description="of those that the environment has, where a task names one")] = ()
     environment_variables: Annotated[
         Names, Meta(description="names; those that choose an identity must be written out, no `*` covers them")
     ] = ()
-    secrets: Annotated[Names, Meta(description="names of Kubernetes secrets")] = ()
+    secrets: Annotated[
+        Names, Meta(description="names of Kubernetes secrets, and of maps that variables of pods come from")
+    ] = ()
     encryption_keys: Annotated[
         Names, Meta(description="of Cloud KMS; where some are listed, whatever takes a key must name one")
     ] = ()

@@ -85,8 +85,11 @@ POD_USERS = frozenset({"run_as_user", "run_as_group", "fs_group"})
 
 ENVIRONMENTS = frozenset({"env_vars", "env"})
 """Dictionaries or lists of environment variables: names are told, values are not."""
-SECRET_REFERENCES = frozenset({"secret_key_ref", "secret_ref", "image_pull_secrets", "secrets", "env_from"})
-"""Fields whose `name`, or `secret`, is that of a Kubernetes secret."""
+SECRET_REFERENCES = frozenset(
+    {"secret_key_ref", "secret_ref", "image_pull_secrets", "secrets", "env_from"}
+    | {"configmaps", "config_map_ref", "config_map_key_ref"}
+)
+"""Fields whose `name`, or `secret`, is that of a Kubernetes secret, or of a map that variables come from."""
 NAMES_INSIDE: dict[FactKind, tuple[str, ...]] = {
     FactKind.SERVICE_ACCOUNT: ("email", "service_account_email"),
     FactKind.IMAGE: ("image_uri", "name"),

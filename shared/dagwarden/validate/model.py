@@ -60,7 +60,7 @@ class FactKind(enum.StrEnum):
     KUBERNETES_SETTING = "kubernetes-setting"
     """A power of a pod, such as `privileged` or a path of its host; the value is JSON."""
     SECRET = "secret"  # noqa: S105 (a kind of fact)
-    """The name of a Kubernetes secret."""
+    """The name of a Kubernetes secret, or of a configuration map that variables come from."""
     ENVIRONMENT_VARIABLE = "environment-variable"
     """The name alone."""
     ENCRYPTION_KEY = "encryption-key"

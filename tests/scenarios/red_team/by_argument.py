@@ -56,6 +56,8 @@ BY_CHAIN: tuple[Attempt, ...] = (
     swap("a class made by `type`", IMPERSONATION, f"#\nHarmless = type('EmptyOperator', ({BQ},), {{}})\nwith DAG('NAME', schedule=None):\n    Harmless(task_id='t', impersonation_chain='WHO')"),
     swap("an operator under another name", IMPERSONATION, f"#\nfrom standins import {BQ} as EmptyOperator\nwith DAG('NAME', schedule=None):\n    EmptyOperator(task_id='t', impersonation_chain='WHO')"),
     swap("a factory", IMPERSONATION, f"#\ndef make(who):\n    return {BQ}(task_id='t', impersonation_chain=who)\nwith DAG('NAME', schedule=None):\n    make('@'.join('WHO'.split('@')))"),
+    swap("an operator of a plugin, which chooses by what it is given", IMPERSONATION, "TeamsOperator(task_id='t', team='WHO')", "finance", "sales", FINANCE),
+    swap("an operator made in a loop over several", IMPERSONATION, f"for n, who in enumerate(['{SALES}', 'WHO']):\n    {BQ}(task_id=f't-{{n}}', impersonation_chain=who)", good="etl-sales-eu@acme.iam.gserviceaccount.com"),
     swap("changing the task after it was made", IMPERSONATION, f"t = {BQ}(task_id='t', impersonation_chain='{SALES}')\nt.impersonation_chain = 'WHO'"),
     swap("changing all tasks of the DAG after they were made", IMPERSONATION, f"#\nwith DAG('NAME', schedule=None) as made:\n    {BQ}(task_id='t', impersonation_chain='{SALES}')\nfor each in made.tasks:\n    setattr(each, 'impersonation_chain', 'WHO')"),
     swap("letters of another case", IMPERSONATION, f"{BQ}(task_id='t', impersonation_chain='WHO')", "ETL-Finance@acme.iam.gserviceaccount.com", "ETL-Sales@acme.iam.gserviceaccount.com"),
@@ -107,6 +109,14 @@ BY_BODY: tuple[Attempt, ...] = (
     body("one of several accounts of a machine", "ComputeEngineInsertInstanceOperator", "body", f"{{'serviceAccounts': [{{'email': '{SALES}'}}, {{'email': 'WHO'}}]}}"),
     body("one of several node pools", "GKECreateClusterOperator", "body", f"{{'node_pools': [{{'config': {{'service_account': '{SALES}'}}}}, {{'config': {{'service_account': 'WHO'}}}}]}}"),
     body("a pipeline of Vertex AI", "RunPipelineJobOperator", "encryption_spec_key_name='projects/acme/locations/eu/keyRings/sales/k', service_account", "'WHO'"),
+    body("a Cloud Run service", "CloudRunCreateServiceOperator", "service", "{'template': {'service_account': 'WHO'}}"),
+    body("another environment of Composer", "CloudComposerCreateEnvironmentOperator", "environment", "{'config': {'node_config': {'service_account': 'WHO'}}}"),
+    body("an instance of Data Fusion", "CloudDataFusionCreateInstanceOperator", "instance", "{'dataprocServiceAccount': 'WHO'}"),
+    body("a transfer of BigQuery", "BigQueryCreateDataTransferOperator", "transfer_config", "{'service_account_name': 'WHO'}"),
+    body("a tuning job of Vertex AI", "CreateHyperparameterTuningJobOperator", "service_account", "'WHO'"),
+    body("a Ray cluster", "CreateRayClusterOperator", "service_account", "'WHO'"),
+    swap("the settings object of a Dataflow job", ACCOUNT, "BeamRunPythonPipelineOperator(task_id='t', dataflow_config={'service_account': 'WHO'})"),
+    swap("the chain in the settings of a Dataflow job", IMPERSONATION, "BeamRunPythonPipelineOperator(task_id='t', dataflow_config={'impersonation_chain': 'WHO'})"),
     Attempt("a body that names no account: the project's default one", "body-without-service-account",
             f"DataprocCreateBatchOperator(task_id='t', impersonation_chain='{SALES}', batch={{}})",
             f"DataprocCreateBatchOperator(task_id='t', impersonation_chain='{SALES}', batch={{'environment_config': {{'execution_config': {{'service_account': '{SALES}'}}}}}})", "batch"),
@@ -123,6 +133,11 @@ BY_BODY: tuple[Attempt, ...] = (
     Attempt("an operator that grants it access", "grants-access", f"GCSBucketAddIamBindingOperator(task_id='t', impersonation_chain='{SALES}')", CHAIN.format(repr(SALES)), "GCSBucketAddIamBindingOperator"),
 )  # fmt: skip
 
+OTHER_NAMES = (
+    "google_cloud_conn_id", "google_cloud_storage_conn_id", "cloud_storage_conn_id", "datastore_conn_id", "gcp_cloudsql_conn_id",
+    "dataprep_conn_id", "looker_conn_id", "google_ads_conn_id", "kubernetes_conn_id",
+)  # fmt: skip
+
 BY_CONNECTION: tuple[Attempt, ...] = (
     swap("another team's connection", CONNECTION, "SQLExecuteQueryOperator(task_id='t', conn_id='WHO')", "finance_db", "sales_db"),
     swap("another team's Google connection, which has an account of its own", CONNECTION, f"{BQ}(task_id='t', gcp_conn_id='WHO')", "finance_gcp", "sales_gcp"),
@@ -130,5 +145,7 @@ BY_CONNECTION: tuple[Attempt, ...] = (
     swap("a mapped connection", CONNECTION, "SQLExecuteQueryOperator.partial(task_id='t').expand(conn_id=['sales_db', 'WHO'])", "finance_db", "sales_eu"),
     swap("an operator's default connection", CONNECTION, f"S3ToGCSOperator(task_id='t', google_impersonation_chain='{SALES}', aws_conn_id='WHO')", "aws_default", "aws_sales"),
     swap("a connection in Jinja", "templated-identity", "SQLExecuteQueryOperator(task_id='t', conn_id='WHO')", "{{ params.db }}", "sales_db", "conn_id"),
+    *(swap(f"`{name}`", CONNECTION, f"OtherConnectionsOperator(task_id='t', {name}='WHO')", "finance_x", "sales_x") for name in OTHER_NAMES),
+    swap("a URI where the id of a connection is expected", CONNECTION, f"{BQ}(task_id='t', gcp_conn_id='WHO')", "google-cloud-platform://?extra__google_cloud_platform__key_path=/var/finance.json", "sales_gcp"),
     swap("another connection for what its callback reads", CONNECTION, "SQLExecuteQueryOperator(task_id='t', conn_id='WHO', on_failure_callback=print)", "Sales_db", "sales_db"),
 )  # fmt: skip

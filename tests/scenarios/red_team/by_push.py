@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.scenarios.red_team.attempt import FINANCE, SALES
 
@@ -14,10 +14,19 @@ validate:
   imports: skipped
 pushers:
   - name: sales
-    principals: ["gate-sa@{project}.iam.gserviceaccount.com"]
+    principals: ["gate-sa@{project}.iam.gserviceaccount.com", "*@sales.example"]
     paths: ["dags/sales/**"]
     sources: ["https://git.example.com/*"]
     refs: ["refs/heads/main"]
+  - name: finance
+    principals: ["*@finance.example"]
+    paths: ["dags/finance/**"]
+signers:
+  - {{principal: ann@sales.example, keys: ["{keys[ann]}"]}}
+  - {{principal: old@sales.example, keys: ["{keys[old]}"], valid_before: 2020-01-01}}
+  - {{principal: new@sales.example, keys: ["{keys[new]}"], valid_after: 2999-01-01}}
+  - {{principal: git@sales.example, keys: ["{keys[git]}"], namespaces: [git]}}
+  - {{principal: bob@finance.example, keys: ["{keys[bob]}"]}}
 raw_drops:
   allowed: true
   paths: ["dags/scratch/**"]
@@ -31,6 +40,8 @@ identities:
   unresolvable: warn
 """
 """Here files are text; what importing them shows is tried in by_argument.py and by_place.py."""
+KEYS = ("ann", "old", "new", "git", "bob", "stranger")
+"""Whose SSH keys there are; the last one's is in no policy."""
 WIDE = """\
 apiVersion: dagwarden/v1
 kind: Policy
@@ -55,6 +66,14 @@ class Offer(NamedTuple):
     """Of push.json, where they are not the usual ones."""
     claims: dict[str, str | int] = {}  # noqa: RUF012
     """Of the attestation, where they are not the usual ones; times are seconds from now."""
+    key: str = ""
+    """Whose SSH key signs; empty: a service account does."""
+    namespace: str = "dagwarden:prod"
+    """What the SSH key signs for."""
+    message: str = ""
+    """What it signs; empty: the id of this push."""
+    made_s: int = 0
+    """When the push says that it was made, in seconds from now."""
     is_signed: bool = True
     is_dropped: bool = False
 
@@ -77,9 +96,17 @@ def put(name: str, rule: str, path: str) -> PushAttempt:
     return PushAttempt(name, rule, Offer({path: TEXT}), OWN)
 
 
-def sign(name: str, **claims: str | int) -> PushAttempt:
+def sign(name: str, good: Offer = OWN, **claims: str | int) -> PushAttempt:
     """An attestation with other claims, and one that is as it should be."""
-    return PushAttempt(name, "attestation-invalid", Offer({"dags/sales/signed.py": TEXT}, claims=claims), OWN)
+    return PushAttempt(name, "attestation-invalid", Offer({"dags/sales/signed.py": TEXT}, claims=claims), good)
+
+
+def press(
+    name: str, key: str = "ann", rule: str = "attestation-invalid", good: Offer | None = None, **said: Any
+) -> PushAttempt:
+    """A signature by an SSH key that does not hold here, and one that does."""
+    bad = Offer({"dags/sales/pressed.py": TEXT}, key=key, **said)
+    return PushAttempt(name, rule, bad, good or Offer({"dags/sales/own.py": TEXT}, key="ann"))
 
 
 HOOK = "def load():\n    from airflow.providers.google.cloud.hooks.gcs import GCSHook\n    return GCSHook(impersonation_chain='{}')\n"
@@ -112,8 +139,8 @@ BY_SIGNATURE: tuple[PushAttempt, ...] = (
     sign("the signature of another push", push_id="0" * 64),
     sign("a signature for another environment", aud="dagwarden:lab"),
     sign("a signature for nobody in particular", aud="dagwarden:*"),
-    sign("a signature of last week", iat=-604_800, exp=-601_200),
-    sign("a signature from the future", iat=7_200, exp=10_800),
+    sign("a signature of last week", good=Offer({"dags/sales/own.py": TEXT}, claims={"iat": -630, "exp": -30}), iat=-604_800, exp=-601_200),
+    sign("a signature from the future", good=Offer({"dags/sales/own.py": TEXT}, claims={"iat": 30, "exp": 630}), iat=7_200, exp=10_800),
     sign("a signature that lives for half a day", exp=40_000),
     sign("somebody else's name over one's own key", iss=FINANCE, sub=FINANCE),
     sign("somebody else as subject", sub=FINANCE),
@@ -121,4 +148,19 @@ BY_SIGNATURE: tuple[PushAttempt, ...] = (
     PushAttempt("a file dropped over a released one", "file-of-another-source", Offer({"dags/sales/standing.py": "a = 2\n"}, is_dropped=True), Offer({"dags/scratch/other.py": TEXT}, is_dropped=True)),
     PushAttempt("a hook in a function, pushed", "impersonation-not-allowed", Offer({"dags/sales/hook.py": HOOK.format(FINANCE)}), Offer({"dags/sales/good_hook.py": HOOK.format(SALES)})),
     PushAttempt("a script, pushed", "service-account-not-allowed", Offer({"dags/sales/run.sh": f"gcloud --impersonate-service-account={FINANCE}\n"}), Offer({"dags/sales/good.sh": f"gcloud --impersonate-service-account={SALES}\n"})),
+)  # fmt: skip
+
+BY_KEY: tuple[PushAttempt, ...] = (
+    press("a key that nobody named", "stranger"),
+    press("another team's key", "bob", rule="path-not-allowed", good=Offer({"dags/finance/own.py": TEXT}, key="bob")),
+    press("a key whose last day is over", "old"),
+    press("a key whose first day is to come", "new"),
+    press("a key that may sign commits alone", "git"),
+    press("a signature stolen from another push", message="0" * 64),
+    press("a signature stolen from another environment", namespace="dagwarden:lab"),
+    press("a signature under everybody's namespace", namespace="dagwarden:*"),
+    press("the signature of a commit", namespace="git"),
+    press("an approval offered as a push's signature", namespace="dagwarden:prod:approval"),
+    press("a signature for a push of last week", made_s=-604_800, good=Offer({"dags/sales/own.py": TEXT}, key="ann", made_s=-600)),
+    press("a signature for a push of tomorrow", made_s=86_400, good=Offer({"dags/sales/own.py": TEXT}, key="ann", made_s=30)),
 )  # fmt: skip

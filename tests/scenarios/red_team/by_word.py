@@ -22,6 +22,10 @@ approvals:
     paths: ["dags/**"]
     needs: 1
     from: ["*@acme.example", "*@acme.iam.gserviceaccount.com"]
+people:
+  - {name: who pushes, principals: [sales-ci@acme.iam.gserviceaccount.com, owner@acme.example]}
+  - {name: Ann, principals: [ann@acme.example, ann-key@acme.example]}
+  - {name: the lead, principals: [lead@acme.example, lead-key@acme.example]}
 """
 EMERGENCY = """\
 break_glass:
@@ -92,6 +96,9 @@ BY_WORD: tuple[WordAttempt, ...] = (
     approve("approving one's own push", Approved(PUSHER)),
     approve("the approval of who wrote it", Approved(AUTHOR)),
     approve("the approval of who wrote it, in capitals", Approved(AUTHOR.upper())),
+    approve("approving one's own push under another name", Approved("owner@acme.example")),
+    approve("the approval of who wrote it, under another name", Approved("ann-key@acme.example")),
+    approve("one approver counted twice by two names", Approved(LEAD), Approved("lead-key@acme.example"), needs=2),
     approve("an approval of another push", Approved(is_of_this_push=False)),
     approve("an approval under an older policy", Approved(is_under_this_policy=False)),
     approve("an approval that nobody signed", Approved(is_signed=False)),

@@ -13,7 +13,7 @@ from dagwarden.audit.entry import Kind
 from dagwarden.cloud.clients import Cloud
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.names import policy_object, verdict_object
-from dagwarden.policy.verdict import Verdict
+from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.wire import decode, digest, encode
 from localcloud.testing import RunningCloud
 
@@ -178,7 +178,18 @@ def test_explain_names_each_reason_with_its_clause(dagwarden: Dagwarden, desk: D
     assert done.code == 1
     assert "[unattested-push DW702] nobody signed this push (policy.yaml:5)" in done.out
     assert "denied: 1 error; nothing is released yet" in done.out
-    assert dagwarden("explain", push_of(event), "--json").json["facts_digest"]
+    said = dagwarden("explain", push_of(event), "--json").json
+    assert (bool(said["facts_digest"]), said["is_audited"]) == (True, True)
+
+
+def test_explain_says_of_a_verdict_that_the_audit_log_does_not_know(dagwarden: Dagwarden, desk: Desk) -> None:
+    event = desk.push({"dags/a.py": "a = 1\n"})
+    desk.allow(event)
+    name = verdict_object(PROD, push_of(event))
+    verdict = decode(Verdict, desk.cloud.store.read(name))
+    forged = msgspec.structs.replace(verdict, outcome=Outcome.DENIED)
+    desk.cloud.store.write(name, encode(forged), generation=None, content_type="application/json")
+    assert "the audit log has no such verdict" in dagwarden("explain", push_of(event)).out
 
 
 def test_explain_says_which_push_it_does_not_know(dagwarden: Dagwarden, desk: Desk) -> None:
