@@ -160,6 +160,21 @@ class Bucket:
             for blob in self._client.list_blobs(self._bucket, prefix=prefix, start_offset=start_at, **self._how):
                 yield _info(self.name, blob)
 
+    def find_newest(self, name: str) -> ObjectInfo | None:
+        """The newest object that ever had this name, gone or not; None where none is kept.
+
+        What is live is the newest. Among the rest it is told by when they came, for generations need not grow.
+        Source: cloud.google.com/storage/docs/gsutil/addlhelp/ObjectVersioningandConcurrencyControl.
+        """
+        if (live := self.stat(name)) is not None:
+            return live
+        with mapped("list objects", f"gs://{self.name}/{name}"):
+            kept = self._client.list_blobs(
+                self._bucket, prefix=name, end_offset=f"{name}\0", versions=True, **self._how
+            )
+            newest = max(kept, key=lambda blob: (blob.time_created, blob.generation), default=None)
+            return None if newest is None else _info(self.name, newest)
+
     def list_folders(self) -> tuple[str, ...]:
         """The names of the folders at the top of the bucket, in order."""
         with mapped("list folders", f"gs://{self.name}"):

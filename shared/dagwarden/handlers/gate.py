@@ -37,6 +37,7 @@ from dagwarden.handlers.offer import (
     REMOVALS,
     Offer,
     arrival_of,
+    check_newest,
     limits_of,
     may_offer,
     offered_push_id,
@@ -186,6 +187,7 @@ class Gate:
         released = state.pushes.get(offer.push_id)
         if released is not None:
             return lambda: self._finish_released(offer, policy, findings, released, stages)
+        findings = [*findings, *check_newest(self._cloud, offer)]
         with stages.time("imports"):
             imports = self._imports.at(state) if changes_python(offer) else None
         with stages.time("decide"):

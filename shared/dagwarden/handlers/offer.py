@@ -76,6 +76,20 @@ def stands_again(cloud: Cloud, event: ObjectEvent) -> bool:
     return cloud.inbox.stat(event.name) is not None
 
 
+def check_newest(cloud: Cloud, offer: Offer) -> list[Finding]:
+    """What speaks against a drop whose file was dropped anew: the newest counts, in whichever order they are told.
+
+    Ask after the head is read: no newer drop can be in it unseen.
+    """
+    if not offer.is_raw_drop or offer.is_removal:
+        return []
+    newest = cloud.inbox.find_newest(offer.event.name)
+    if newest is None or newest.generation == offer.event.generation:
+        return []
+    path = offer.manifest.changes[0].path
+    return [find("raw-drop-superseded", path, f"was dropped anew since, as generation {newest.generation}")]
+
+
 def limits_of(policy: Policy | None) -> UnpackLimits:
     """How much of a push is read under a policy."""
     if policy is None:

@@ -56,6 +56,7 @@ PUSH_RULES: tuple[PushRule, ...] = (
     PushRule("raw-drop-encoded", "DW858", "is gzip-encoded, which breaks Composer's sync", "upload it without --gzip"),
     PushRule("environment-unreadable", "DW859", "environment.yaml is broken", "ask the platform team to mend it"),
     PushRule("rules-unreadable", "DW860", "the environment's own rules are broken", "ask the platform team"),
+    PushRule("raw-drop-superseded", "DW861", "was dropped anew since", "nothing: the newer drop has its own verdict"),
 )
 """The order is that of the codes; no code is ever given to another rule. DW85x and DW86x are the gate's own."""
 

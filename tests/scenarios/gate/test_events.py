@@ -43,12 +43,11 @@ def test_an_object_that_is_gone_starts_nothing(desk: Desk) -> None:
     assert (desk.head(), desk.verdicts()) == (0, {})
 
 
-def test_an_overwritten_drop_is_read_as_it_was(desk: Desk) -> None:
-    first, second = desk.drop("dags/a.py", "a = 1\n"), desk.drop("dags/a.py", "a = 2\n")
-    assert desk.allow(first) == 1
-    assert desk.tree() == {"dags/a.py": "a = 1\n"}
-    assert desk.allow(second) == 2
-    assert desk.tree() == {"dags/a.py": "a = 2\n"}
+def test_a_drop_is_read_as_it_was_when_it_came(desk: Desk) -> None:
+    first = desk.drop("dags/a.py", "a = (\n")
+    second = desk.drop("dags/a.py", "a = 2\n")
+    assert desk.deny(first) == {"syntax-error", "raw-drop-superseded"}
+    assert desk.allow(second) == 1
     desk.check()
 
 
