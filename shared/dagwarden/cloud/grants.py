@@ -37,6 +37,8 @@ ROLES: dict[str, str] = {
     "list accounts": f"{REVIEWER} on the project",
     "list keys": f"{REVIEWER} on the project",
     "read role": f"{REVIEWER} on the project",
+    "read environment": "roles/composer.user on the project",
+    "list image versions": "roles/composer.user on the project",
     "set policy": "the permission to set that IAM policy: docs/iam.md, what is put right",
     "call": "roles/run.invoker on the function",
 }
