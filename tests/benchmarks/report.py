@@ -36,7 +36,7 @@ ABOUT: dict[str, str] = {
     ),
     "api-calls": (
         "Calls of Google's APIs that one push of one file causes, as the local cloud counts them: by the pusher, by the"
-        " four functions (the mirror's writes to the environment's bucket among them) and by the four agents; the"
+        " functions (the mirror's writes to the environment's bucket among them) and by the agents; the"
         " median push. Cost is at list price, no free tier deducted, without compute time."
     ),
     "agent": (
