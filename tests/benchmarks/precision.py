@@ -21,7 +21,8 @@ import msgspec
 
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
-from dagwarden.lint.import_rules import check_files
+from dagwarden.lint.graph import build_graph, find_roots
+from dagwarden.lint.import_rules import check_part
 from dagwarden.lint.lint import lint_files
 from dagwarden.names import ReleasePath
 
@@ -97,7 +98,8 @@ def lint_repository(checkouts: Path, repository: Repository) -> tuple[int, list[
     tree = dict(_read(root, repository))
     files = {path: content for path, content in tree.items() if not _is_test(path)}
     whole: dict[str, bytes] = {str(path): content for path, content in tree.items()}
-    findings = [*lint_files(files, load_catalogue()), *check_files(whole, files)]
+    graph = build_graph(whole, roots=find_roots(whole))
+    findings = [*lint_files(files, load_catalogue()), *check_part(graph, files)]
     lines = {path: content.decode("utf-8", "replace").split("\n") for path, content in files.items()}
     hits = [
         Hit(repository.name, found, lines[ReleasePath(found.path)][found.line - 1].strip() if found.line else "")

@@ -81,13 +81,6 @@ class AdminClient:
         """`crash` faults on calls of `caller` kill the process `pid`."""
         self._send("POST", "/admin/processes", msgspec.json.encode(Process(caller, pid)))
 
-    def is_serving(self) -> bool:
-        """Whether the local cloud answers."""
-        try:
-            return self._http.get("/admin/health").status_code == 200
-        except httpx.TransportError:
-            return False
-
     def _send(self, verb: str, path: str, content: bytes | None = None) -> httpx.Response:
         response = self._http.request(verb, path, content=content)
         response.raise_for_status()

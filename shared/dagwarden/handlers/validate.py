@@ -86,10 +86,6 @@ class ValidateService:
             for room in self._rooms.values():
                 room.replica.close()
 
-    def has_seen(self, environment: EnvironmentName) -> bool:
-        """Whether anything of this environment was ever asked for."""
-        return environment in self._rooms
-
     def handle(self, request: ValidateRequest) -> ValidateAnswer:
         """What is known of the files that the push affects, on top of the release named.
 

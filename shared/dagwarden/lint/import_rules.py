@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
 from dagwarden.lint.finding import Finding, Severity, sort_findings
-from dagwarden.lint.graph import MISSING, ImportGraph, Status, build_graph, find_roots
+from dagwarden.lint.graph import MISSING, ImportGraph, Status
 from dagwarden.lint.imports import Import, When, module_name
 from dagwarden.lint.page import Page, find
 from dagwarden.lint.suppress import NEED_TREE, Suppression, allow, tell_unused
@@ -55,17 +55,6 @@ MISSING_NAME = Page(
     sources=_PATHS,
 )
 IMPORT_RULES = (MISSING_MODULE, MISSING_NAME)
-
-
-def check_files(files: Mapping[str, bytes], linted: Collection[str]) -> list[Finding]:
-    """What some files of a checkout import and it does not have; sorted.
-
-    Args:
-        files: every Python file under the checkout's dags/ and plugins/ folders, those to lint among them: of a part of
-            the tree nothing can be said.
-        linted: the paths to tell of.
-    """
-    return check_part(build_graph(files, roots=find_roots(files)), linted)
 
 
 def check_part(graph: ImportGraph, paths: Collection[str]) -> list[Finding]:

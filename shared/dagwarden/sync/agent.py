@@ -105,18 +105,6 @@ class Agent:
             return False
         return True
 
-    def catch_up(self) -> bool:
-        """The ledger's newest release is live afterwards.
-
-        Returns:
-            Whether that changed anything.
-
-        Raises:
-            Transient, Permanent: it could not be done; what was live still is, and a receipt says why.
-        """
-        with self._turn, self._reporting(None):
-            return self._catch_up(Watch())
-
     def reconcile(self, *, reads_bytes: bool = False) -> None:
         """The ledger's newest release is live and undamaged afterwards, and a receipt says so.
 
@@ -124,7 +112,7 @@ class Agent:
             reads_bytes: compare every byte of the live tree, not only sizes and times of writing.
 
         Raises:
-            Transient, Permanent: as `catch_up`.
+            Transient, Permanent: it could not be done; what was live still is, and a receipt says why.
         """
         with self._turn:
             with self._reporting(None):

@@ -32,10 +32,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     modes: dict[ReleasePath, Row]
     """Files whose bytes are in place and whose mode is not."""
 
-    def is_empty(self) -> bool:
-        """Whether nothing must change."""
-        return not (self.deletes or self.puts or self.modes)
-
 
 def plan(current: Mapping[ReleasePath, Row], wanted: Mapping[ReleasePath, Row]) -> Plan:
     """The least that turns `current` into `wanted`.

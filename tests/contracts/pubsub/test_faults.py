@@ -246,7 +246,7 @@ def test_lost_delivery_never_comes(local: Cloud, local_server: LocalServer, plan
     plan("lose", "deliver", subject=subscription)
     local.publish(topic, b"lost", b"kept")
     assert bodies(local.pull(subscription)) == [b"kept"]
-    assert local_server.on_loop(lambda: local_server.pubsub.backlog_size(subscription)) == 1
+    assert local_server.on_loop(lambda: len(local_server.pubsub.catalog.outlet(subscription).backlog)) == 1
 
 
 PUSHES = [("fail", 1), ("drop", 1), ("fail_after", 2), ("drop_after", 2), ("duplicate", 2), ("delay", 1), ("lose", 0)]
@@ -260,7 +260,7 @@ def test_push_is_struck_as_other_deliveries_are(
     topic, subscription = local.pair(push_config={"push_endpoint": endpoint.url})
     plan(action, "deliver", subject=subscription, delay_s=0.05)
     local.publish(topic, b"x")
-    within(8, lambda: local_server.on_loop(lambda: local_server.pubsub.backlog_size(subscription)) == 0)
+    within(8, lambda: local_server.on_loop(lambda: len(local_server.pubsub.catalog.outlet(subscription).backlog)) == 0)
     within(8, lambda: len(endpoint.pushes) >= count)
     endpoint.close()
     assert len(endpoint.pushes) == count

@@ -39,9 +39,15 @@ class Lent(Validator):
 
 
 @pytest.fixture
-def service(cloud: Cloud, validator: Validator, tmp_path: Path) -> Iterator[ValidateService]:
+def replicas(tmp_path: Path) -> Path:
+    """Where the service lays down the trees of the environments it was asked about."""
+    return tmp_path / "validate"
+
+
+@pytest.fixture
+def service(cloud: Cloud, validator: Validator, replicas: Path) -> Iterator[ValidateService]:
     """A validator's service with nothing in memory."""
-    service = ValidateService(cloud, tmp_path / "validate", make_validator=lambda: Lent(validator))
+    service = ValidateService(cloud, replicas, make_validator=lambda: Lent(validator))
     yield service
     service.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 import requests
@@ -123,9 +125,11 @@ def test_a_deleted_module_is_missed_by_those_that_import_it(desk: Desk) -> None:
     assert desk.deny(desk.push({A: uses + "# touched\n"}, deletes=(HELPER,), base="one")) == {"package-missing"}
 
 
-def test_code_of_those_who_may_not_push_is_not_run(desk: Desk, service: ValidateService) -> None:
+def test_code_of_those_who_may_not_push_is_not_run(desk: Desk, replicas: Path) -> None:
     assert desk.deny(desk.push({A: dag("a", "raise ValueError")}, is_signed=False)) == {"unattested-push"}
-    assert not service.has_seen(PROD)
+    assert not (replicas / PROD).exists()
+    desk.allow(desk.push({A: dag("a")}))
+    assert (replicas / PROD).exists()
 
 
 def test_a_syntax_error_is_told_once(desk: Desk) -> None:

@@ -40,7 +40,7 @@ def test_before_the_first_release_there_are_empty_folders(bench: Bench) -> None:
 
 def test_the_next_release_costs_two_reads(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1", "dags/b.py": b"b"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.agent.tidy()
     bench.reads()
     bench.chain.release({"dags/a.py": b"2"})
@@ -61,7 +61,7 @@ def test_notices_doubled_late_and_out_of_order_end_at_the_newest(bench: Bench) -
 
 def test_a_notice_of_a_release_that_is_not_there_changes_nothing(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     assert bench.agent.take_notice(bench.chain.notice(2))
     assert bench.agent.take_notice(bench.chain.notice(77))
     assert bench.number() == 1
@@ -84,12 +84,12 @@ def test_a_notice_for_another_environment_is_let_go(bench: Bench) -> None:
 
 def test_several_releases_behind_it_brings_the_deltas_between(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1", "dags/gone.py": b"x"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.reads()
     bench.chain.release({"dags/a.py": b"2", "dags/b.py": b"b"})
     bench.chain.release({}, ("dags/gone.py",))
     bench.chain.release({"dags/a.py": b"4"}, ("dags/b.py",))
-    assert bench.agent.catch_up()
+    bench.agent.reconcile()
     assert bench.shown() == {"dags/a.py": b"4"}
     assert len(bench.reads()) == 3
     assert bench.root.names()[-1].startswith("0000000004-")
@@ -98,13 +98,13 @@ def test_several_releases_behind_it_brings_the_deltas_between(bench: Bench) -> N
 
 def test_far_behind_it_starts_from_the_snapshot(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1", "dags/keep.py": b"k"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.chain.release({"dags/a.py": b"2"})
     bench.chain.release({"dags/a.py": b"3"})
     bench.chain.snapshot()
     bench.chain.release({"dags/a.py": b"4"})
     bench.reads()
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     assert bench.shown() == {"dags/a.py": b"4", "dags/keep.py": b"k"}
     assert len(bench.reads()) == 4  # head, what is held, snapshot, delta
 
@@ -115,21 +115,21 @@ def test_a_first_start_with_a_snapshot_costs_three_reads(bench: Bench) -> None:
     bench.chain.snapshot()
     bench.chain.release({"dags/a.py": b"6"})
     bench.reads()
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     assert len(bench.shown()) == 6
     assert len(bench.reads()) == 3
 
 
 def test_another_history_under_the_same_numbers_is_refused(tmp_path: Path, bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     other = Chain(MemoryCloud())
     other.release({"dags/a.py": b"other 1"})
     bench.chain.forge(2, other.release({"dags/a.py": b"evil"}))
     bench.chain.memory.store.objects.update(other.memory.store.objects)
     assert not bench.agent.take_notice(bench.chain.notice(2))
     with pytest.raises(Tampered):
-        bench.agent.catch_up()
+        bench.agent.reconcile()
     assert bench.shown() == {"dags/a.py": b"1"}
     failed = bench.receipts()[-1]
     assert failed.outcome is ReceiptOutcome.FAILED
@@ -140,7 +140,7 @@ def test_another_history_under_the_same_numbers_is_refused(tmp_path: Path, bench
 
 def test_another_release_under_the_number_held_is_refused(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.chain.forge(1, Chain(MemoryCloud()).release({"dags/a.py": b"evil"}))
     with pytest.raises(Tampered):
         bench.agent.reconcile()
@@ -149,7 +149,7 @@ def test_another_release_under_the_number_held_is_refused(bench: Bench) -> None:
 
 def test_a_far_newer_history_without_what_is_held_is_refused(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     other = Chain(MemoryCloud())
     for number in range(3):
         other.release({"dags/a.py": b"evil %d" % number})
@@ -158,13 +158,13 @@ def test_a_far_newer_history_without_what_is_held_is_refused(bench: Bench) -> No
     bench.chain.memory.ledger.objects = other.memory.ledger.objects
     bench.chain.memory.store.objects = other.memory.store.objects
     with pytest.raises(Tampered):
-        bench.agent.catch_up()
+        bench.agent.reconcile()
     assert bench.shown() == {"dags/a.py": b"1"}
 
 
 def test_a_ledger_that_lost_what_runs_here_is_told_and_changes_nothing(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.chain.memory.ledger.objects.clear()
     with pytest.raises(Tampered, match="is gone from the ledger"):
         bench.agent.reconcile()
@@ -173,7 +173,7 @@ def test_a_ledger_that_lost_what_runs_here_is_told_and_changes_nothing(bench: Be
 
 def test_a_release_the_gate_did_not_sign_is_refused(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     signed = bench.chain.release({"dags/a.py": b"2"})
     torn = signed.envelope.replace(b'"sig":"', b'"sig":"AAAA')
     bench.chain.forge(2, msgspec.structs.replace(signed, envelope=torn))
@@ -183,7 +183,7 @@ def test_a_release_the_gate_did_not_sign_is_refused(bench: Bench) -> None:
 
 def test_a_delta_with_other_bytes_is_refused_and_the_right_one_applied_later(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     signed = bench.chain.release({"dags/a.py": b"2"})
     assert signed.release.delta is not None
     name = delta_object(PROD, signed.release.delta)
@@ -198,7 +198,7 @@ def test_a_delta_with_other_bytes_is_refused_and_the_right_one_applied_later(ben
 
 def test_an_unreachable_ledger_leaves_the_tree_and_a_receipt(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.chain.release({"dags/a.py": b"2"})
     bench.chain.memory.ledger.is_down = True
     assert not bench.agent.take_notice(bench.chain.notice(2))
@@ -213,7 +213,7 @@ def test_an_unreachable_ledger_leaves_the_tree_and_a_receipt(bench: Bench) -> No
 
 def test_the_receipt_of_an_apply_tells_all_times(bench: Bench) -> None:
     signed = bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.chain.release({"dags/a.py": b"2"})
     bench.agent.take_notice(bench.chain.notice())
     receipt = bench.receipts()[-1]
@@ -232,7 +232,7 @@ def test_a_web_server_gets_plugins_only_and_checks_the_whole_release(tmp_path: P
     bench = Bench(tmp_path / "web", chain, Component.WEBSERVER)
     bench.agent.open()
     chain.release({"dags/a.py": b"1", "plugins/p.py": b"p"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     chain.release({"dags/a.py": b"2"})
     bench.agent.take_notice(chain.notice())
     assert bench.shown() == {"plugins/p.py": b"p"}
@@ -258,7 +258,7 @@ def test_other_folders_than_before_make_the_tree_anew(tmp_path: Path, chain: Cha
 @pytest.mark.parametrize("reads_bytes", [False, True])
 def test_a_damaged_tree_is_made_anew_and_told(bench: Bench, reads_bytes: bool) -> None:
     bench.chain.release({"dags/a.py": b"1", "dags/b.py": b"b"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.agent.tidy()
     place = bench.root.current / "dags/a.py"
     stamp = place.stat().st_mtime_ns
@@ -281,7 +281,7 @@ def test_a_damaged_tree_is_made_anew_and_told(bench: Bench, reads_bytes: bool) -
 
 def test_nothing_is_built_on_a_damaged_tree(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1", "dags/b.py": b"b"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.agent.tidy()
     (bench.root.current / "dags/b.py").unlink()
     bench.chain.memory.ledger.is_down = True
@@ -295,7 +295,7 @@ def test_nothing_is_built_on_a_damaged_tree(bench: Bench) -> None:
 
 def test_what_python_writes_while_importing_is_no_damage(bench: Bench) -> None:
     bench.chain.release({"dags/a.py": b"1"})
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     (bench.root.current / "dags/__pycache__").mkdir()
     (bench.root.current / "dags/__pycache__/a.cpython-311.pyc").write_bytes(b"x")
     bench.agent.reconcile()
@@ -309,13 +309,13 @@ def test_after_a_restart_it_goes_on_from_what_is_there(tmp_path: Path, chain: Ch
     chain.release({"dags/a.py": b"1"})
     first = Bench(tmp_path / "root", chain)
     first.agent.open()
-    first.agent.catch_up()
+    first.agent.reconcile()
     first.agent.close()
     chain.release({"dags/b.py": b"b"})
     again = Bench(tmp_path / "root", chain)
     again.agent.open()
     again.reads()
-    again.agent.catch_up()
+    again.agent.reconcile()
     assert again.shown() == {"dags/a.py": b"1", "dags/b.py": b"b"}
     assert len(again.reads()) == 2
     again.agent.close()
@@ -326,7 +326,7 @@ def test_whatever_is_lost_of_the_roots_memory_is_made_again(tmp_path: Path, chai
     chain.release({"dags/a.py": b"1"})
     first = Bench(tmp_path / "root", chain)
     first.agent.open()
-    first.agent.catch_up()
+    first.agent.reconcile()
     first.agent.close()
     lost = {
         "record": next(first.root.trees.glob("*.json")),
@@ -360,6 +360,6 @@ def test_old_trees_go_while_tidying_and_a_spare_lies_ready(bench: Bench) -> None
 def test_a_signed_release_with_a_path_that_leads_out_is_refused(bench: Bench, path: str) -> None:
     bench.chain.release({path: b"x"})
     with pytest.raises(Tampered, match="holds the path"):
-        bench.agent.catch_up()
+        bench.agent.reconcile()
     assert bench.agent.tree is None
     assert not bench.root.current.exists()

@@ -105,7 +105,7 @@ def prepare(tmp_path: Path, *, has_spare: bool) -> tuple[Chain, Path]:
     chain.release({"dags/a.py": b"1", "dags/deep/gone.py": b"x", "plugins/p.py": b"p"})
     bench = Bench(tmp_path / "prepared", chain)
     bench.agent.open()
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     if has_spare:
         bench.agent.tidy()
     bench.agent.close()
@@ -127,7 +127,7 @@ def test_killed_at_any_step_of_tidying(quick_path: Path) -> None:
     chain, prepared = prepare(quick_path, has_spare=True)
     bench = Bench(prepared, chain)
     bench.agent.open()
-    bench.agent.catch_up()
+    bench.agent.reconcile()
     bench.agent.close()
     assert crash_everywhere(quick_path, chain, prepared, lambda bench: bench.agent.tidy()) == {2}
 

@@ -120,10 +120,6 @@ class PubSub:
         """Subscriptions whose push attribute `ENCODER_ATTRIBUTE` is `name` have their requests made by `encoder`."""
         self._encoders[name] = encoder
 
-    def backlog_size(self, subscription: str) -> int:
-        """How many messages the subscription has not acknowledged."""
-        return len(self.catalog.outlet(subscription).backlog)
-
     # publishing
 
     def _publish(
