@@ -172,7 +172,7 @@ GOVERNANCE: dict[str, Entry] = {
     "I10": Entry("D", "pod_override sets a service account", later=("pod-override-identity",)),
     "I11": Entry("AD", "changes IAM, grants to everybody", ("public-grant",), later=("grants-access",)),
     "I12": Entry("A", "credentials past any connection", ("ambient-credentials", "cloud-client-at-import")),
-    "I13": Entry("D", "no CMEK, public addresses", later=("encryption-key-not-allowed",)),
+    "I13": Entry("D", "no CMEK, public addresses", later=("encryption-key-not-allowed", "public-address")),
     "M01": Entry("A", "AIR301", ("airflow3-removal",)),
     "M02": Entry("A", "AIR302", ("airflow3-moved-to-provider",)),
     "M03": Entry("A", "AIR303", ("airflow3-incompatible-function-signature",)),

@@ -20,6 +20,7 @@ from dagwarden.validate.rules.identities import (
     DEFAULT_SERVICE_ACCOUNT,
     ENVIRONMENT_IDENTITY,
     IDENTITY_UNREADABLE,
+    PUBLIC_ADDRESS,
     SHARED_ACCOUNT,
     TEMPLATED_IDENTITY,
 )
@@ -83,6 +84,11 @@ FREE: dict[Kind, str] = {POOL: "default_pool", QUEUE: "default"}
 _EMAIL = re.compile(r"[^@\s,/]+@[^@\s,/]+")
 _RESOURCE = re.compile(r"projects/[^/]+/serviceAccounts/([^/]+)")
 _PROJECT = re.compile(r"[^@]+@([^@]+)\.iam\.gserviceaccount\.com")
+_REACHED = {
+    Known.TEMPLATED: "who reaches what it creates is known at run time only",
+    Known.UNREADABLE: "who reaches what it creates cannot be read",
+    Known.ABSENT: "the service gives it a public address, or lets everybody connect, unless this says otherwise",
+}
 RULINGS = {Ruling.DENY: Severity.ERROR, Ruling.WARN: Severity.WARNING, Ruling.ALLOW: Severity.INFO}
 
 
@@ -158,7 +164,10 @@ class Allowances:
         return Refusal(page=page, why=why, clause=clause, severity=RULINGS[ruling])
 
     def _judge(self, fact: IdentityFact, name: str) -> Iterator[Refusal]:
-        if fact.kind is FactKind.KUBERNETES_SETTING:
+        if fact.kind is FactKind.PUBLIC_ADDRESS:
+            why = _REACHED.get(fact.known, "strangers reach what it creates")
+            yield self.rule(PUBLIC_ADDRESS, why, "public_addresses")
+        elif fact.kind is FactKind.KUBERNETES_SETTING:
             if name in POD_SETTINGS:
                 yield from self.judge_value(fact.kind, name)
         elif fact.known is Known.TEMPLATED:

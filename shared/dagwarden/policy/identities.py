@@ -152,6 +152,8 @@ def _judge_absent(allowances: Allowances, task: TaskModel, fact: IdentityFact) -
     if fact.kind is FactKind.SERVICE_ACCOUNT:
         why, clause = "the project's or service's default account runs it", allowances.policy.clause("teams")
         yield Refusal(page=BODY_WITHOUT_SERVICE_ACCOUNT, why=why, clause=clause)
+    elif fact.kind is FactKind.PUBLIC_ADDRESS:
+        yield from allowances.judge(fact)
     elif fact.kind in {FactKind.KUBERNETES_SERVICE_ACCOUNT, FactKind.NAMESPACE}:
         others = [each for each in task.facts if each.kind in {fact.kind, FactKind.POD_TEMPLATE}]
         if all(each.known is Known.ABSENT or each.argument == fact.argument for each in others):

@@ -2,7 +2,7 @@
 
 Where a rule on the DAG model says the same already (`environment-identity`, `default-service-account`,
 `templated-identity`, `identity-unreadable`, `body-without-service-account`, `pod-without-service-account`,
-`grants-access`), the policy speaks under its id.
+`grants-access`, `public-address`), the policy speaks under its id.
 """
 
 from __future__ import annotations

@@ -81,6 +81,9 @@ class Identities(Section, frozen=True, kw_only=True):
         Ruling.DENY
     )
     grants: Annotated[Ruling, Meta(description="operators that change who has access to what")] = Ruling.DENY
+    public_addresses: Annotated[
+        Ruling, Meta(description="what tasks create with a public address, reachable from everywhere, or not said how")
+    ] = Ruling.WARN
     projects: Annotated[
         Names, Meta(description="whose service accounts may be named at all, whatever teams list; empty: any")
     ] = ()

@@ -21,6 +21,7 @@ from dagwarden.validate.identity_table import (
 )
 from dagwarden.validate.model import MAX_FACTS, MAX_TEXT, FactKind, IdentityFact, Known
 from dagwarden.validate.plain import Argument, Opaque, Plain
+from dagwarden.validate.reach import OPEN_ARGUMENTS, OPEN_BODIES, REACH_FIELDS, find_openings
 
 _GIVEN = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
 
@@ -67,6 +68,9 @@ def _read_field(name: str, place: str, value: Plain, known: Known, *, is_top: bo
         yield from _read_environment(place, value, known)
     elif name in SECRET_REFERENCES:
         yield from _read_secrets(place, value, known)
+    elif name in REACH_FIELDS:
+        for opening in find_openings(name, value):
+            yield _fact(FactKind.PUBLIC_ADDRESS, place, opening, known)
     yield from _read_inside(place, value, known)
 
 
@@ -161,25 +165,31 @@ def _find_mentions(place: str, value: Plain, known: Known) -> Iterator[IdentityF
 
 
 def _find_absent(arguments: tuple[Argument, ...], operators: Iterable[str]) -> Iterator[IdentityFact]:
-    """Bodies that could name a service account and name none: what they create runs as the service's default one."""
+    """What bodies could say and do not: what they create runs as a service's default account, or strangers reach it."""
     own = {operator.rpartition(".")[2] for operator in operators}
-    for name, places in BODIES.items():
-        if name not in own:
-            continue
-        for body, paths in places:
-            for argument in arguments:
-                if argument.name == body and argument.value is not None:
-                    yield from _find_absent_in(argument, paths)
+    for kind, bodies in _BODIES:
+        for name in own & bodies.keys():
+            for body, paths in bodies[name]:
+                for argument in arguments:
+                    if argument.name == body and argument.value is not None:
+                        yield from _find_absent_in(kind, argument, paths)
+    for name in own & OPEN_ARGUMENTS.keys():
+        for argument in arguments:
+            if argument.name == OPEN_ARGUMENTS[name] and not argument.value:
+                yield _fact(FactKind.PUBLIC_ADDRESS, argument.name, None, argument.known)
 
 
-def _find_absent_in(argument: Argument, paths: tuple[str, ...]) -> Iterator[IdentityFact]:
+_BODIES = ((FactKind.SERVICE_ACCOUNT, BODIES), (FactKind.PUBLIC_ADDRESS, OPEN_BODIES))
+
+
+def _find_absent_in(kind: FactKind, argument: Argument, paths: tuple[str, ...]) -> Iterator[IdentityFact]:
     values = [each for path in paths for each in _follow(argument.value, path.split("."))]
     place = f"{argument.name}.{paths[0]}"
     if not any(each is not None for each in values):
-        yield _fact(FactKind.SERVICE_ACCOUNT, place, None, argument.known)
+        yield _fact(kind, place, None, argument.known)
     for each in values:
         if isinstance(each, Opaque):
-            yield _fact(FactKind.SERVICE_ACCOUNT, place, each, argument.known)
+            yield _fact(kind, place, each, argument.known)
 
 
 def _follow(value: Plain, path: list[str]) -> list[Plain]:

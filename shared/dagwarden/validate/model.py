@@ -64,6 +64,8 @@ class FactKind(enum.StrEnum):
     ENVIRONMENT_VARIABLE = "environment-variable"
     """The name alone."""
     ENCRYPTION_KEY = "encryption-key"
+    PUBLIC_ADDRESS = "public-address"
+    """A setting by which what is created is reached from everywhere; absent where the service does so by itself."""
     USER = "user"
     """The operating-system user that a task runs as."""
     MENTION = "mention"

@@ -252,7 +252,7 @@ def test_pages_are_shared_with_lint_and_each_kind_has_its_lists_and_page() -> No
     assert (page.code, page.severity) == (DOMAIN_WIDE_DELEGATION.code, DOMAIN_WIDE_DELEGATION.severity)
     assert set(LISTS) == set(PAGES)
     assert {each for lists in LISTS.values() for each in lists} == set(MayUse.__struct_fields__)
-    assert set(FactKind) - set(LISTS) == {FactKind.POD_TEMPLATE, FactKind.ARGUMENTS}
+    assert set(FactKind) - set(LISTS) == {FactKind.POD_TEMPLATE, FactKind.ARGUMENTS, FactKind.PUBLIC_ADDRESS}
 
 
 FACTS = st.lists(
@@ -328,3 +328,27 @@ def test_a_long_sum_of_texts_is_read_in_good_time() -> None:
     started = time.process_time()
     find_mentions("a.py", text.encode())
     assert time.process_time() - started < 1.0
+
+
+REACHED = {
+    Known.LITERAL: "strangers reach what it creates",
+    Known.ABSENT: "unless this says otherwise",
+    Known.TEMPLATED: "at run time only",
+    Known.UNREADABLE: "cannot be read",
+}
+
+
+@pytest.mark.parametrize("known", REACHED)
+@pytest.mark.parametrize(
+    ("ruling", "severity"),
+    [("deny", Severity.ERROR), ("warn", Severity.WARNING), ("allow", Severity.INFO), ("", Severity.WARNING)],
+)
+def test_what_strangers_reach_is_the_policys_to_rule_on(known: Known, ruling: str, severity: Severity) -> None:
+    """However it came about: what cannot be known counts as much as what is open."""
+    policy = make_policy(TEAMS + (f"identities: {{public_addresses: {ruling}}}\n" if ruling else ""))
+    opening = fact(FactKind.PUBLIC_ADDRESS, "true" if known is Known.LITERAL else "", known, "body.ipv4Enabled")
+    (finding,) = check(policy, make_file(opening))
+    assert (finding.rule, finding.severity) == ("public-address", severity)
+    assert REACHED[known] in finding.message
+    assert "`body.ipv4Enabled`" in finding.message
+    assert finding.clause == ("policy.yaml:9" if ruling else finding.clause)

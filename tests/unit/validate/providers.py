@@ -98,6 +98,36 @@ def test_bodies_without_an_account_are_told(read_dag_file: ReadDagFile, name: st
     assert (value, known) == ("", "absent")
 
 
+GOOGLE = "from airflow.providers.google.cloud.operators.{} import *"
+C = "task_id='a', project_id='p', region='r'"
+OPEN = {
+    "cluster": (DATAPROC, f"DataprocCreateClusterOperator({C}, cluster_name='c', cluster_config={{}})",
+                "{'gce_cluster_config': {'internal_ip_only': True}}"),
+    "database": (GOOGLE.format("cloud_sql"), "CloudSQLCreateInstanceOperator(task_id='a', instance='i', body={})",
+                 "{'name': 'i', 'settings': {'tier': 't', 'ipConfiguration': {'ipv4Enabled': False}}}"),
+    "fusion": (GOOGLE.format("datafusion"),
+               "CloudDataFusionCreateInstanceOperator(task_id='a', instance_name='i', location='l', instance={})",
+               "{'privateInstance': True}"),
+    "environment": (GOOGLE.format("cloud_composer"),
+                    f"CloudComposerCreateEnvironmentOperator({C}, environment_id='e', environment={{}})",
+                    "{'config': {'private_environment_config': {'enable_private_environment': True}}}"),
+    "service": (GOOGLE.format("cloud_run"), f"CloudRunCreateServiceOperator({C}, service_name='s', service={{}})",
+                "{'ingress': 'INGRESS_TRAFFIC_INTERNAL_ONLY'}"),
+    "pipeline": (GOOGLE.format("vertex_ai.pipeline_job"),
+                 f"RunPipelineJobOperator({C}, display_name='d', template_path='t', network={{}})", "'ours'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_what_is_not_said_to_be_private_is_told(read_dag_file: ReadDagFile, name: str) -> None:
+    imports, call, private = OPEN[name]
+    body = call.replace("={}", "={'name': 'i', 'settings': {'tier': 't'}}") if name == "database" else call
+    ((_, _, known),) = seen(only_task(read_dag_file, imports, body), FactKind.PUBLIC_ADDRESS)
+    assert known == "absent"
+    twin = only_task(read_dag_file, imports, call.replace("={}", f"={private}"))
+    assert seen(twin, FactKind.PUBLIC_ADDRESS) == set()
+
+
 def test_a_message_instead_of_a_dictionary_is_no_silence(read_dag_file: ReadDagFile) -> None:
     imports = f"{DATAPROC}\nfrom google.cloud.dataproc_v1 import Batch"
     body = "DataprocCreateBatchOperator(task_id='a', project_id='p', region='r', batch_id='b', batch=Batch())"

@@ -26,6 +26,7 @@ from dagwarden.validate.extract.peek import (
 from dagwarden.validate.identity_table import POD_USERS, POWERS, find_kind
 from dagwarden.validate.model import Known
 from dagwarden.validate.plain import Argument, Opaque
+from dagwarden.validate.reach import NETWORKS
 
 _NO_IDENTITY = frozenset(
     {
@@ -194,7 +195,12 @@ def _class_identities(originals: Originals, kind: type) -> Iterator[str]:
 
 
 def _is_identity(name: str) -> bool:
-    return find_kind(name) is not None or name in POWERS or (name in POD_USERS and name != "run_as_group")
+    return (
+        find_kind(name) is not None
+        or name in POWERS
+        or name in NETWORKS
+        or (name in POD_USERS and name != "run_as_group")
+    )
 
 
 def texts_of(value: Any) -> dict[str, Any]:

@@ -79,6 +79,14 @@ TASKS_UNREADABLE = make_page(
     "Give the DAG its tasks as Airflow's operators, by a `with` block or `dag=`.",
 )  # fmt: skip
 
+PUBLIC_ADDRESS = make_page(
+    "DW528", "public-address", "identity", Severity.INFO,
+    "Finds clusters, jobs, services, databases and machines that are created with a public address, reachable from "
+    "everywhere, or in no network of one's own.",
+    "What strangers can reach they can try out; and what can reach the internet can carry data there.",
+    "Say that it is private, at the place that the message gives.",
+)  # fmt: skip
+
 SHARED_ACCOUNT = re.compile(r"\d+-compute@developer\.gserviceaccount\.com|[a-z0-9-]+@appspot\.gserviceaccount\.com")
 """The default accounts of Compute Engine and App Engine. Source: CKV_GCP_30, CKV_GCP_46."""
 DEFAULT_CONNECTION = "google_cloud_default"
@@ -147,6 +155,10 @@ def _lacks_account(_: TaskModel, fact: IdentityFact) -> bool:
     return fact.kind is FactKind.SERVICE_ACCOUNT and fact.known is Known.ABSENT and "." in fact.argument
 
 
+def _is_reached(_: TaskModel, fact: IdentityFact) -> bool:
+    return fact.kind is FactKind.PUBLIC_ADDRESS
+
+
 def _lacks_kubernetes_account(task: TaskModel, fact: IdentityFact) -> bool:
     if fact.kind is not FactKind.KUBERNETES_SERVICE_ACCOUNT or fact.known is not Known.ABSENT:
         return False
@@ -211,6 +223,7 @@ IDENTITY_RULES: tuple[DagRule, ...] = (
         page=POD_OVERRIDE_IDENTITY,
         check=_tell_facts("the worker's own pod gets another account,", _overrides_account, named=True),
     ),
+    DagRule(page=PUBLIC_ADDRESS, check=_tell_facts("reached from everywhere, or nothing says it is not", _is_reached)),
     DagRule(page=IDENTITY_UNREADABLE, check=_tell_facts("cannot be read", _is_unreadable)),
     DagRule(page=TASKS_UNREADABLE, check=_check_tasks),
     DagRule(page=OBJECT_LIES, check=_check_lies),
