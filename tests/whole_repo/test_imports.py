@@ -32,7 +32,10 @@ PURE = (
     *(f"audit.{name}" for name in ("entry", "entries")),
     *(
         f"validate.{name}"
-        for name in ("guarantees", "import_rules", "identity", "identity_table", "model", "places", "plain", "rules")
+        for name in (
+            *("guarantees", "import_rules", "identity", "identity_table", "model", "places", "plain", "reach"),
+            "rules",
+        )
     ),
 )
 """Values in, values out: no Google, no environment, no clock, no network."""

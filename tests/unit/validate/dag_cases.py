@@ -17,13 +17,10 @@ class DataprocCreateBatchOperator(CloudOperator):
         super().__init__(**kwargs)
         self.batch = batch
 class CloudSQLCreateInstanceOperator(CloudOperator):
-    def __init__(self, *, body, **kwargs):
+    def __init__(self, *, body=None, network=None, **kwargs):
         super().__init__(**kwargs)
-        self.body = body
-class RunPipelineJobOperator(CloudOperator):
-    def __init__(self, *, network=None, **kwargs):
-        super().__init__(**kwargs)
-        self.network = network
+        self.body, self.network = body, network
+class RunPipelineJobOperator(CloudSQLCreateInstanceOperator): pass
 class Insert(CloudSQLCreateInstanceOperator): pass
 class GCSBucketCreateAclEntryOperator(CloudOperator): pass
 class Wait(BaseSensorOperator):
@@ -299,17 +296,14 @@ CASES: dict[str, Cases] = {
     "public-address": Cases(
         (
             SQL.format(PRIVATE),
-            SQL.format({"settings": {"ip_configuration": {"ipv4_enabled": "false"}}}),
             f"Insert.partial(task_id='a').expand(body=[{PRIVATE}])",
             "RunPipelineJobOperator(task_id='a', network='projects/1/global/networks/ours')",
             BATCH.format({"network_interfaces": [{"network": "ours", "access_configs": []}], "ingress": "internal"}),
             BATCH.format({"allowedIpRanges": [{"value": "192.168.1.1"}, {"value": "2001:db8::/32"}, {"value": 7}]}),
-            BATCH.format({"gce": {"internalIpOnly": True, "noPublicIp": True, "usePublicIps": "no"}}),
-            BATCH.format({"ip_configuration": {"require_ssl": True}, "params": "0.0.0.0/0"}),
+            BATCH.format({"internalIpOnly": True, "usePublicIps": "no", "ip_configuration": {}, "params": "0.0.0.0/0"}),
         ),
         (
             SQL.format({}),
-            SQL.format({"settings": {"ip_configuration": {"ipv4_enabled": None}}}),
             SQL.format({**PRIVATE, "replica": {"ipv4Enabled": "TRUE "}}),
             SQL.format("{{ params.body }}").replace("{{", "'{{").replace("}}", "}}'"),
             f"Insert.partial(task_id='a').expand(body=[{PRIVATE}, {{}}])",
@@ -317,14 +311,9 @@ CASES: dict[str, Cases] = {
             "RunPipelineJobOperator(task_id='a')",
             "RunPipelineJobOperator(task_id='a', network='')",
             BATCH.format({"networkInterfaces": [{"accessConfigs": [{}]}]}),
-            BATCH.format({"gce": {"internal_ip_only": False}}),
             BATCH.format({"environment": {"ipConfiguration": "WORKER_IP_PUBLIC"}}),
-            BATCH.format({"service": {"ingress": 1}}),
-            BATCH.format({"ingressSettings": "ALLOW_ALL"}),
-            BATCH.format({"authorized_networks": [{"value": "10.0.0.0/8"}, {"value": "0.0.0.0/0"}]}),
             BATCH.format({"authorizedNetworks": [{"value": "0.0.0.0/1"}, {"value": "128.0.0.0/1"}]}),
             BATCH.format({"master": {"cidrBlocks": [{"cidrBlock": "::/0"}]}}),
-            BATCH.format({"private_instance": 0}),
             "BashOperator(task_id='a', bash_command='x', executor_config={'disable_public_ip': False})",
         ),
     ),
