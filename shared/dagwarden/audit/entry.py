@@ -63,6 +63,16 @@ class AuditOutcome(enum.StrEnum):
     FAILED = "failed"
 
 
+class AuditSeverity(enum.StrEnum):
+    """The severities of Cloud Logging that entries have, mildest first."""
+
+    INFO = "INFO"
+    NOTICE = "NOTICE"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
 class What(msgspec.Struct, frozen=True, kw_only=True):
     """The deed, and the one thing it was done to."""
 

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 
 import msgspec
 
-from dagwarden.audit.entry import UNKNOWN, AuditEntry, AuditOutcome, Kind, What, When, Where, explain, shorten
+from dagwarden.audit.entry import (
+    UNKNOWN,
+    AuditEntry,
+    AuditOutcome,
+    AuditSeverity,
+    Kind,
+    What,
+    When,
+    Where,
+    explain,
+    shorten,
+)
 from dagwarden.cloud.logs import Entry, Log
 from dagwarden.errors import InvalidInput
 from dagwarden.names import EnvironmentName, ReleaseNumber
@@ -28,6 +39,8 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A push id or the first digits of one, four at least."""
     kind: Kind | None = None
     principal: str | None = None
+    severity: AuditSeverity | None = None
+    """Entries at least as severe."""
 
 
 def build_filter(query: AuditQuery) -> str:
@@ -43,6 +56,7 @@ def build_filter(query: AuditQuery) -> str:
         query.kind and f"labels.kind = {quote(query.kind)}",
         query.release is not None and f"labels.release = {quote(str(query.release))}",
         query.push is not None and _ask_push(query.push),
+        query.severity and f"severity >= {query.severity}",
         query.principal and f"jsonPayload.who.name = {quote(query.principal)}",
     ]
     return " AND ".join(term for term in terms if term)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagwarden.audit.entry import AuditEntry, Kind
+from dagwarden.audit.entry import AuditEntry, AuditSeverity, Kind
 from dagwarden.cli.options import EnvironmentOption, JsonOption, read_settings
 from dagwarden.cli.output import format_time, print_json, print_line, print_table
 from dagwarden.errors import InvalidInput
@@ -33,6 +33,10 @@ KindOption = Annotated[
     Kind | None, typer.Option("--kind", help="Of this kind only.", show_default=False, metavar="KIND")
 ]
 PrincipalOption = Annotated[str | None, typer.Option("--principal", help="By this identity.", show_default=False)]
+SeverityOption = Annotated[
+    AuditSeverity | None,
+    typer.Option("--severity", help="At least so severe; emergencies are CRITICAL.", show_default=False),
+]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")]
 
 
@@ -44,6 +48,7 @@ def audit(
     push: PushOption = None,
     kind: KindOption = None,
     principal: PrincipalOption = None,
+    severity: SeverityOption = None,
     limit: LimitOption = 100,
     environment: EnvironmentOption = None,
     as_json: JsonOption = False,
@@ -65,6 +70,7 @@ def audit(
         push=push,
         kind=kind,
         principal=principal,
+        severity=severity,
     )
     newest = read_entries(Cloud(settings).audit_log, query, newest_first=True, limit=limit)
     entries = sorted(newest, key=_order)

@@ -60,6 +60,8 @@ def _row(release: Release) -> tuple[object, ...]:
     title = release.message.strip().partition("\n")[0]
     if release.rollback_to is not None:
         title = f"[rollback to {release.rollback_to}] {title}".rstrip()
+    if release.break_glass:
+        title = f"[emergency: {release.break_glass}] {title}".rstrip()
     return (
         release.number,
         format_time(release.committed_at),

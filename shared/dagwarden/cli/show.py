@@ -72,6 +72,7 @@ def _print_facts(signed: SignedRelease, uploaded_by: str) -> None:
             ("authors", ", ".join(release.authors)),
             ("rollback to", release.rollback_to),
             ("forced", "yes" if release.forced else ""),
+            ("emergency", release.break_glass),
             ("warnings", release.warnings or ""),
             ("policy", release.policy_digest),
             ("message", release.message),

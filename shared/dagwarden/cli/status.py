@@ -65,16 +65,17 @@ def look(
     from dagwarden.cloud.identity import utc_now
     from dagwarden.ledger.read import Ledger
     from dagwarden.names import ReleaseNumber
-    from dagwarden.sync.status import STALE_PERIODS, find_digests, read_statuses, weigh_convergence
+    from dagwarden.sync.status import STALE_PERIODS, find_releases, read_statuses, weigh_convergence
 
     cloud = connection.cloud
     number = find_head(connection) if release is None else ReleaseNumber(release)
     statuses = read_statuses(cloud, connection.environment)
+    named = {status.receipt.release for status in statuses}
     now = utc_now()
     convergence = weigh_convergence(
         number,
         statuses,
-        digests=find_digests(Ledger(cloud), connection.environment, statuses),
+        releases=find_releases(Ledger(cloud), connection.environment, {number, *named}),
         now=now,
         stale_after_s=STALE_PERIODS * cloud.settings.reconcile_every_s,
         expected=expected,
@@ -86,6 +87,7 @@ def to_json(convergence: Convergence) -> dict[str, Any]:
     """Convergence as JSON."""
     return {
         "release": convergence.release,
+        "emergency": convergence.emergency,
         "complete": convergence.is_complete,
         "slowest_s": convergence.slowest_s,
         "summary": convergence.describe(),

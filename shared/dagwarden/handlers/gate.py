@@ -267,6 +267,7 @@ class Gate:
             policy_digest=verdict.policy_digest,
             warnings=sum(finding.severity is Severity.WARNING for finding in verdict.findings),
             forced=manifest.force,
+            break_glass=manifest.break_glass,
             rollback_to=manifest.rollback_to,
             sources=None if judgement.target is None else judgement.target.sources,
             pushed_at=offer.event.time,

@@ -50,6 +50,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     policy_digest: Digest
     warnings: int
     forced: bool
+    break_glass: str = ""
     rollback_to: ReleaseNumber | None = None
     sources: dict[str, str] | None = None
     """Set by a rollback: what each source last released at the release it goes back to."""
@@ -142,4 +143,5 @@ def draft_release(
         committed_at=now,
         attempt=attempt,
         restore=state.restore,
+        break_glass=draft.break_glass,
     )

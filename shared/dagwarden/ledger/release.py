@@ -98,6 +98,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     attempt: str
     """Random id of the commit attempt: a client told 412 reads it to learn whether the winner is itself."""
     restore: Restore
+    break_glass: str = ""
+    """The reason of an emergency; empty: it was none."""
 
 
 class SignedRelease(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,7 +120,7 @@ def make_facts(release: Release, state: LedgerState, verdict: Verdict | None, *,
         state=state,
         changes=release.changes,
         findings=tuple(_restore_findings(release, verdict)),
-        break_glass="" if verdict is None else verdict.break_glass,
+        break_glass=release.break_glass,
         offered_at=now,
         now=now,
     )

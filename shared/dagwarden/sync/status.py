@@ -27,6 +27,7 @@ from dagwarden.wire import decode
 if TYPE_CHECKING:
     from dagwarden.cloud.clients import Cloud
     from dagwarden.ledger.read import Ledger
+    from dagwarden.ledger.release import SignedRelease
 
 STALE_PERIODS = 3
 """An instance that gave no sign of life for so many reconcile periods is taken to be gone."""
@@ -68,6 +69,8 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
     """How far one release has come."""
 
     release: ReleaseNumber
+    emergency: str = ""
+    """Its reason, where the release was one."""
     instances: tuple[InstanceState, ...]
     """By component and name; the bucket among them, if the environment has one that is mirrored."""
     missing: tuple[str, ...]
@@ -93,7 +96,8 @@ class Convergence(msgspec.Struct, frozen=True, kw_only=True):
         """`release 12 is on 4 of 4 instances, slowest 0.31 s`, and what is amiss."""
         alive = [state for state in self.instances if state.health is not Health.STALE and not state.is_bucket]
         live = [state for state in alive if state.health is Health.LIVE]
-        text = f"release {self.release} is on {len(live)} of {len(alive)} instances"
+        said = f" (emergency: {self.emergency})" if self.emergency else ""
+        text = f"release {self.release}{said} is on {len(live)} of {len(alive)} instances"
         if not self.release:
             text = f"no release yet; {len(alive)} instance{'' if len(alive) == 1 else 's'} ready for the first"
         if any(state.is_bucket and state.health is Health.LIVE for state in self.instances):
@@ -120,7 +124,7 @@ def weigh_convergence(
     release: ReleaseNumber,
     statuses: Iterable[Status],
     *,
-    digests: Mapping[ReleaseNumber, Digest],
+    releases: Mapping[ReleaseNumber, SignedRelease],
     now: dt.datetime,
     stale_after_s: float,
     expected: Collection[str] = (),
@@ -128,17 +132,23 @@ def weigh_convergence(
     """How far a release has come, by what the instances last said.
 
     Args:
-        digests: of the releases that they name, those that the ledger has: see `find_digests`.
+        releases: of those that they name, what the ledger has: see `find_releases`.
         stale_after_s: seconds without a sign of life after which an instance is not waited for. The bucket is never
             stale: the mirror speaks only when there is something to do.
         expected: components of which there must be an instance alive.
     """
+    digests = {NO_RELEASE: NO_PARENT, **{number: signed.digest for number, signed in releases.items()}}
     ordered = sorted(statuses, key=lambda status: (status.receipt.component, status.receipt.instance))
     instances = tuple(
         InstanceState(status=status, health=_judge(release, status, digests, now, stale_after_s)) for status in ordered
     )
     alive = {state.status.receipt.component for state in instances if state.health is not Health.STALE}
-    return Convergence(release=release, instances=instances, missing=tuple(sorted(set(expected) - alive)))
+    return Convergence(
+        release=release,
+        emergency=releases[release].release.break_glass if release in releases else "",
+        instances=instances,
+        missing=tuple(sorted(set(expected) - alive)),
+    )
 
 
 def _judge(
@@ -159,18 +169,18 @@ def _judge(
     return Health.FAILING if status.failing_since is not None else Health.BEHIND
 
 
-def find_digests(
-    ledger: Ledger, environment: EnvironmentName, statuses: Iterable[Status]
-) -> dict[ReleaseNumber, Digest]:
-    """The digests of the releases that instances name, of those that the ledger has.
+def find_releases(
+    ledger: Ledger, environment: EnvironmentName, numbers: Iterable[ReleaseNumber]
+) -> dict[ReleaseNumber, SignedRelease]:
+    """Those of some releases that the ledger has.
 
     Raises:
         Tampered: one of them does not hold.
     """
-    found = {NO_RELEASE: NO_PARENT}
-    for number in sorted({status.receipt.release for status in statuses} - {NO_RELEASE}):
+    found = {}
+    for number in sorted({*numbers} - {NO_RELEASE}):
         with contextlib.suppress(NotFound):
-            found[number] = ledger.read(environment, number).digest
+            found[number] = ledger.read(environment, number)
     return found
 
 

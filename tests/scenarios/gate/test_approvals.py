@@ -221,6 +221,10 @@ def test_an_emergency_is_let_through_and_audited_as_critical(desk: Desk, policy:
     assert entry.why.reason.startswith("emergency (payroll stands still): ")
     standing = decode(Verdict, desk.cloud.store.read(f"{PROD}/verdicts/{push_of(event)}.json"))
     assert standing.break_glass == "payroll stands still"
+    [signed] = desk.releases()
+    assert signed.release.break_glass == "payroll stands still"
+    [committed] = desk.audit(Kind.RELEASE_COMMITTED)
+    assert committed.details["break_glass"] == "payroll stands still"
     assert standing.facts_digest
 
 

@@ -206,3 +206,23 @@ def test_a_held_push_is_explained_and_stays_held_when_its_pusher_approves(dagwar
     done = dagwarden("approve", push_of(event), "--timeout", "0.1")
     assert (done.code, "held until it is approved" in done.out) == (1, True)
     assert len(list(desk.cloud.inbox.list(f"{PROD}/approvals/{push_of(event)}/"))) == 1
+
+
+def test_an_emergency_is_seen_wherever_its_release_is_and_found_in_the_audit_log(
+    dagwarden: Dagwarden, desk: Desk
+) -> None:
+    account = desk.cloud.service_account
+    policy = POLICY.format(project=desk.cloud.settings.project)
+    glass = f"approvals:\n  - {{name: leads, from: [lead@acme.example]}}\nbreak_glass:\n  principals: [{account}]\n"
+    desk.write_policy(policy + glass)
+    assert desk.allow(desk.push({"dags/a.py": "a = 1\n"}, break_glass="payroll stands still")) == 1
+    desk.deny(desk.push({"dags/b.py": "b = 1\n"}, break_glass="x", base="commit-1"))
+    for verb in ("log", "show", "status"):
+        assert "payroll stands still" in dagwarden(verb).out, verb
+        assert "payroll stands still" in dagwarden(verb, "--json").out, verb
+    found = dagwarden("audit", "--severity", "CRITICAL", "--json").json
+    assert sorted((entry["kind"], entry["outcome"]) for entry in found) == [
+        ("push.verdict", "allowed"),
+        ("push.verdict", "denied"),
+    ]
+    assert len(dagwarden("audit", "--severity", "NOTICE", "--json").json) > 2

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+from tests.unit.ledger.building import draft
+
 from dagwarden.cloud.clients import Cloud
+from dagwarden.ledger.commit import draft_release
+from dagwarden.ledger.release import SignedRelease
+from dagwarden.ledger.state import empty_state
 from dagwarden.names import Digest, EnvironmentName, ReleaseNumber, status_object
 from dagwarden.sync.notice import Receipt, ReceiptOutcome, Status
 from dagwarden.sync.status import Convergence, Health, read_statuses, weigh_convergence
@@ -34,11 +41,30 @@ def status(component: str, instance: str, release: int, *, ago_s: float = 1.0, *
     return Status(receipt=receipt, failing_since=at if failing else None)
 
 
-def weigh(*statuses: Status, release: int = 12, expected: tuple[str, ...] = ()) -> Convergence:
-    digests = {ReleaseNumber(number): DIGEST for number in range(14)}
+def sign(number: int, **changes: Any) -> SignedRelease:
+    release = draft_release(empty_state(PROD), draft({"dags/a.py": b"a"}), None, attempt="a", now=NOW)
+    release = msgspec.structs.replace(release, number=ReleaseNumber(number), **changes)
+    return SignedRelease(release=release, digest=DIGEST, envelope=b"")
+
+
+RELEASES = {ReleaseNumber(number): sign(number) for number in range(1, 14)}
+
+
+def weigh(
+    *statuses: Status,
+    release: int = 12,
+    expected: tuple[str, ...] = (),
+    releases: Mapping[ReleaseNumber, SignedRelease] = RELEASES,
+) -> Convergence:
     return weigh_convergence(
-        ReleaseNumber(release), statuses, digests=digests, now=NOW, stale_after_s=360.0, expected=expected
+        ReleaseNumber(release), statuses, releases=releases, now=NOW, stale_after_s=360.0, expected=expected
     )
+
+
+def test_a_release_that_was_an_emergency_is_called_one() -> None:
+    emergency = {**RELEASES, ReleaseNumber(12): sign(12, break_glass="payroll stands still")}
+    convergence = weigh(status("worker", "w-1", 12), releases=emergency)
+    assert convergence.describe().startswith("release 12 (emergency: payroll stands still) is on 1 of 1 instances")
 
 
 def test_release_that_is_everywhere_says_so_and_how_long_it_took() -> None:

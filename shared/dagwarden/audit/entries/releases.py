@@ -153,6 +153,7 @@ def _describe_changes(release: Release) -> dict[str, Any]:
         "authors": list(take_within([shorten(author, 200) for author in release.authors], 10_000)),
         "message": shorten(release.message),
         "forced": release.forced,
+        **({"break_glass": shorten(release.break_glass)} if release.break_glass else {}),
         "puts": len(puts),
         "deletes": len(deletes),
         "paths": list(take_within([*puts, *deletes], 50_000)),
