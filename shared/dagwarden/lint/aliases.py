@@ -8,17 +8,20 @@ which know nothing of that, see such a rule find the plain spelling only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
-from ast_grep_py import SgNode, SgRoot
+from ast_grep_py import SgNode
+
+from dagwarden.lint.rewritten import Replacement, replace
 
 # A line feed stands before each line, the first included: it is what these look for first, which is fast.
 _IMPORT = re.compile(
     r"\n[ \t]*+(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^(\n][^\n]*))"
     r"|import[ \t]+([\w.]+[ \t]+as[ \t]+\w+))"
 )
-_ASSIGNED = re.compile(r"\n(\w++)[ \t]*+=[ \t]*+([A-Za-z_]\w*+)[ \t]*+(?=[\n#]|\Z)")
+# Within a block there is a blank before the sign of equality: the last argument of a call has none.
+_ASSIGNED = re.compile(r"\n(?:[ \t]++(?=\w++[ \t]))?+(\w++)[ \t]*+=[ \t]*+([A-Za-z_]\w*+)[ \t]*+(?=[\n#]|\Z)")
 _DEFINED = re.compile(r"\n[ \t]*+(?:def|class)[ \t]+(\w+)")
 _COMMENT = re.compile(r"#[^\n]*")
 _NO_USE = frozenset(
@@ -60,19 +63,11 @@ class Names(msgspec.Struct, frozen=True):
 
 
 def collect_names(tables: Iterable[Mapping[str, str]]) -> Names:
-    """What the rules ask for, taken together."""
-    merged = {name: spelling for table in tables for name, spelling in table.items()}
+    """What the rules ask for, taken together: a whole name goes before those that `*` stands for."""
+    asked = {name: spelling for table in tables for name, spelling in table.items()}
+    merged = dict(sorted(asked.items(), key=lambda item: "*" in item[0]))
     globs = ("({})".format(re.escape(name).replace(r"\*", ".*")) for name in merged)
     return Names(re.compile("|".join(globs) or r"(?!)"), tuple(merged.values()), {})
-
-
-class Edit(msgspec.Struct, frozen=True):
-    """One name replaced: its line, its first column (both from 0), and both lengths."""
-
-    line: int
-    column: int
-    old_length: int
-    new_length: int
 
 
 def find_aliases(text: str, names: Names) -> dict[str, str]:
@@ -94,24 +89,12 @@ def find_aliases(text: str, names: Names) -> dict[str, str]:
     return {local: spelling for local, spelling in aliases.items() if local not in own}
 
 
-def spell_out(root: SgNode, aliases: Mapping[str, str]) -> tuple[SgNode, tuple[Edit, ...]]:
-    """The tree of the same file with these names spelt out where they are used, and what was replaced."""
-    config = {"rule": {"kind": "identifier", "regex": f"^({'|'.join(map(re.escape, aliases))})$"}}
-    nodes = [node for node in root.find_all(config) if _is_use(node)]  # type: ignore[call-overload]
-    if not nodes:
-        return root, ()
-    start = root.range().start
-    lead = "\n" * start.line + " " * start.column  # the tree starts behind the blank lines at the top
-    text = lead + root.commit_edits([node.replace(aliases[node.text()]) for node in nodes])
-    return SgRoot(text, "python").root(), tuple(sorted(map(_describe(aliases), nodes), key=lambda edit: edit.column))
-
-
-def _describe(aliases: Mapping[str, str]) -> Callable[[SgNode], Edit]:
-    def describe(node: SgNode) -> Edit:
-        start, local = node.range().start, node.text()
-        return Edit(start.line, start.column, len(local), len(aliases[local]))
-
-    return describe
+def list_renamed(root: SgNode, aliases: Mapping[str, str]) -> Iterator[Replacement]:
+    """Where these names are used, and how rules spell each."""
+    if aliases:
+        config = {"rule": {"kind": "identifier", "regex": f"^({'|'.join(map(re.escape, aliases))})$"}}
+        nodes = root.find_all(config)  # type: ignore[call-overload]
+        yield from (replace(node, aliases[node.text()]) for node in nodes if _is_use(node))
 
 
 def _is_use(node: SgNode) -> bool:
@@ -121,12 +104,3 @@ def _is_use(node: SgNode) -> bool:
         return True
     read = parent.field("object") or parent.field("value")
     return read is not None and read.range() == node.range()
-
-
-def locate(line: int, column: int, edits: Iterable[Edit]) -> int:
-    """The column in the file itself of a column in the spelt-out text; both from 0."""
-    moved = 0
-    for edit in edits:
-        if edit.line == line and edit.column + moved < column:
-            moved += edit.new_length - edit.old_length
-    return max(column - moved, 0)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from ast_grep_py import SgNode, SgRoot
 
-from dagwarden.lint.aliases import Edit, Names, collect_names, find_aliases, locate, spell_out
+from dagwarden.lint.aliases import Names, collect_names, find_aliases, list_renamed
 from dagwarden.lint.catalogue import PatternRule
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
+from dagwarden.lint.plain import is_roundabout, join_literals, list_roundabout
+from dagwarden.lint.rewritten import Replacement, locate, rewrite
 from dagwarden.lint.secrets import mask
 from dagwarden.lint.sieve import make_sieve
 
 MAX_MATCHES = 500
 """Of one rule in one file; who has mended these sees the next. Asking ast-grep for a place takes as long as its line is
 long, so a megabyte on one line with a match in every word would take minutes."""
+
+MAX_REPLACEMENTS = 2_000
+"""In one file, for the same reason."""
 
 NO_NAMES = collect_names([])
 _VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
@@ -31,23 +37,35 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
         names: under which other names the file may import what the rules look for.
     """
     sieve = make_sieve(tuple(rules))
-    possible = sieve.sift_by_words(text)
+    roundabout = is_roundabout(text)
+    possible = sieve.sift_by_words(join_literals(text) if roundabout else text)
     aliases = find_aliases(text, names) if possible else {}
-    edits: tuple[Edit, ...] = ()
-    if aliases:
-        root, edits = spell_out(SgRoot(text, "python").root(), aliases)
-        possible = sieve.sift_by_form(root.text(), possible)
-    elif possible := sieve.sift_by_form(text, possible):
-        root = SgRoot(text, "python").root()
+    tree = _parse(text) if possible and (aliases or roundabout) else None
+    replacements = _list_replacements(tree, text, aliases, roundabout=roundabout) if tree is not None else []
+    text = rewrite(text, replacements) if replacements else text
+    possible = sieve.sift_by_form(text, possible)
+    if not possible:
+        return []
+    root = tree if tree is not None and not replacements else _parse(text)
     findings: dict[tuple[str, int, int], Finding] = {}
     for rule in possible:
         for node in root.find_all(rule.config)[:MAX_MATCHES]:  # type: ignore[call-overload]
-            finding = _report(path, rule, node, edits)
+            finding = _report(path, rule, node, replacements)
             findings.setdefault((finding.rule, finding.line, finding.column), finding)
     return list(findings.values())
 
 
-def _report(path: str, rule: PatternRule, node: SgNode, edits: tuple[Edit, ...]) -> Finding:
+def _parse(text: str) -> SgNode:
+    return SgRoot(text, "python").root()
+
+
+def _list_replacements(root: SgNode, text: str, aliases: Mapping[str, str], *, roundabout: bool) -> list[Replacement]:
+    """What to write otherwise, so that rules know it, in the order of the text."""
+    found = itertools.chain(list_renamed(root, aliases), list_roundabout(root, text) if roundabout else ())
+    return sorted(itertools.islice(found, MAX_REPLACEMENTS))
+
+
+def _report(path: str, rule: PatternRule, node: SgNode, replacements: Sequence[Replacement]) -> Finding:
     secret = node.get_match(rule.masks) if rule.masks else None
     place = (secret or node).range()
     return find(
@@ -56,7 +74,7 @@ def _report(path: str, rule: PatternRule, node: SgNode, edits: tuple[Edit, ...])
         path=path,
         line=place.start.line + 1,
         end_line=place.end.line + 1,
-        column=locate(place.start.line, place.start.column, edits) + 1,
+        column=locate(place.start.line, place.start.column, replacements) + 1,
     )
 
 

@@ -45,6 +45,8 @@ rule:
         ("from subprocess import run, call as c", {"run": "subprocess.run", "c": "subprocess.call"}),
         ("try:\n    from airflow.sdk import Variable as V\nexcept ImportError:\n    pass", {"V": "Variable"}),
         ("from airflow.sdk import Variable\nV = Variable", {"V": "Variable"}),
+        ("from airflow.sdk import Variable\nif x:\n    V = Variable  # why\n", {"V": "Variable"}),
+        ("from airflow.sdk import Variable\nf(\n    V=Variable\n)\n", {}),
         ("from subprocess import run\ndef run():\n    pass", {}),
         ("def f():\n    import subprocess as sp", {"sp": "subprocess"}),
     ],
