@@ -9,7 +9,7 @@ import pytest
 from tests.functions.house import ATTRIBUTES, SAMPLE, VIEWER, House
 
 from dagwarden.audit.entry import Kind
-from dagwarden.errors import AccessDenied, Contended, InvalidInput
+from dagwarden.errors import AccessDenied, Contended, InvalidInput, LimitExceeded
 from dagwarden.handlers.iam_remedy import ATTEMPTS
 from localcloud.testing import RunningCloud
 
@@ -135,6 +135,65 @@ def test_the_last_who_may_set_a_policy_is_not_taken_out(house: House) -> None:
     assert "nobody could set the policy" in house.found()["forbidden-binding"]
 
 
+def set_policy(house: House, resource: str, bindings: list[dict[str, Any]]) -> None:
+    body = {"policy": {"version": 3, "bindings": bindings}}
+    house.http.post(f"/v1/{resource}:setIamPolicy", json=body).raise_for_status()
+
+
+def bindings_of(house: House, resource: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = house.http.post(f"/v1/{resource}:getIamPolicy", json={}).json()["bindings"]
+    return found
+
+
+def test_of_several_who_may_set_a_policy_the_last_stays(house: House) -> None:
+    """Each could go while the other is there: after the first has gone, the second may not."""
+    role, gate = "roles/iam.serviceAccountAdmin", house.cloud.settings.gate_service_account
+    house.describe(f"{APPLY}  forbidden: [{{name: none, members: ['user:*'], roles: [{role}]}}]\n")
+    project, own = f"projects/{house.project}", [f"serviceAccount:{gate}"]
+    # The guard itself may set it, but under a condition: it does not count as somebody who always can.
+    condition = {"title": "here", "expression": 'resource.name.startsWith("projects/")'}
+    roles = ("roles/storage.admin", "roles/iam.securityReviewer", "roles/logging.admin")
+    setter = {"role": "roles/iam.securityAdmin", "members": own, "condition": condition}
+    set_policy(house, project, [setter, *({"role": each, "members": own} for each in roles)])
+    two = {"role": role, "members": ["user:anna@example.com", "user:bob@example.com"]}
+    set_policy(house, f"{project}/serviceAccounts/{gate}", [two])
+    with pytest.raises(LimitExceeded, match="nobody could set the policy"):
+        house.tell(house.logged("google.iam.admin.v1.SetIAMPolicy"))
+    [left] = bindings_of(house, f"{project}/serviceAccounts/{gate}")
+    assert len(left["members"]) == 1
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["SetIamPolicy", "google.cloud.resourcemanager.v3.Projects.SetIamPolicy", "google.iam.admin.v1.SetIAMPolicy"],
+)
+def test_policies_of_projects_and_accounts_are_put_right_too(house: House, method: str) -> None:
+    house.describe(APPLY)
+    resource, logged = f"projects/{house.project}", "SetIamPolicy"
+    if "admin" in method:
+        resource, logged = f"{resource}/serviceAccounts/{house.cloud.settings.gate_service_account}", method
+    before = bindings_of(house, resource)
+    set_policy(house, resource, [*before, {"role": "roles/browser", "members": [STRANGER]}])
+    entry = house.logged(logged)
+    house.tell({**entry, "protoPayload": {**entry["protoPayload"], "methodName": method}})
+    assert bindings_of(house, resource) == before
+    [record] = house.entries(Kind.IAM_REMEDIATED)
+    assert record.details["fix"]["member"] == STRANGER
+
+
+@pytest.mark.parametrize(
+    ("remedy", "note", "stays"),
+    [("off", "reported", True), ("propose", "proposed", True), ("apply", "the member is taken out", False)],
+)
+def test_what_is_done_is_for_each_rule_to_say(house: House, remedy: str, note: str, stays: bool) -> None:
+    default = "propose" if remedy == "off" else "off"
+    house.describe(f"  remediation: {{default: '{default}', rules: {{consumer-member: '{remedy}'}}}}\n")
+    house.grant(STRANGER)
+    house.tell(house.logged())
+    assert house.found() == {"consumer-member": note}
+    assert (STRANGER in house.members()) is stays
+
+
 def test_more_than_the_limit_changes_nothing(house: House) -> None:
     house.describe("  remediation: {rules: {consumer-member: apply}, max_removals: 1}\n")
     policy = house.policy()
@@ -203,8 +262,11 @@ def test_a_key_that_is_made_is_told(house: House) -> None:
     house.http.post(f"/v1/projects/{house.project}/serviceAccounts/{account}/keys", json={}).raise_for_status()
     house.tell(house.logged("google.iam.admin.v1.CreateServiceAccountKey"))
     told = [entry for entry in house.entries() if entry.what.action == "user-managed-key"]
-    assert told
     assert all("keys delete" in entry.details["command"] for entry in told)
+    made = house.logged("google.iam.admin.v1.CreateServiceAccountKey")["protoPayload"]["response"]["name"]
+    [new] = [entry for entry in told if entry.details["fix"]["key_id"] == made.rpartition("/")[2]]
+    assert new.details["set_by"] == "anonymous"
+    assert new.details["set_at"]
 
 
 def test_a_setting_that_is_turned_off_is_told(house: House) -> None:
@@ -230,7 +292,12 @@ def test_the_schedule_looks_at_everything_and_knows_who_set_it(house: House) -> 
     house.look("")
     [checked] = house.entries(Kind.IAM_CHECKED)
     assert checked.details["rules"]["consumer-member"] == 1
-    assert f"projects/{house.project}" in checked.details["looked_at"]
+    settings = house.cloud.settings
+    assert {
+        f"projects/{house.project}",
+        *(f"buckets/{bucket}" for bucket in (settings.inbox_bucket, settings.ledger_bucket, settings.store_bucket)),
+        f"serviceAccounts/{settings.gate_service_account}",
+    } <= set(checked.details["looked_at"])
     rules = {told.what.action for told in house.entries()}
     assert {"consumer-member", "basic-role", "user-managed-key", "bucket-may-become-public"} <= rules
     [stranger] = [told for told in house.entries() if told.what.action == "consumer-member"]

@@ -32,10 +32,11 @@ def access(
     """Show what each principal can do: push, approve, roll back, write the bucket directly, run code as the worker …
 
     From roles, bindings and the policy as they are now; `via` is through another account. Needs an identity that may
-    read them (`roles/iam.securityReviewer` on the project, `roles/storage.objectViewer` on the store).
+    read them (`roles/iam.securityReviewer` on the project, `roles/storage.objectViewer` on the store and, where Cloud
+    Composer runs the environment, `roles/composer.user`).
     """
     from dagwarden.cloud.identity import utc_now
-    from dagwarden.cloud.snapshots import read_whole
+    from dagwarden.cloud.snapshots import read_all
     from dagwarden.handlers.iam_guard import read_watch
     from dagwarden.iam.access import make_matrix
 
@@ -43,7 +44,7 @@ def access(
     watch = read_watch(connection.cloud, connection.environment)
     if watch is None:
         raise NotFound(f"the store describes no {connection.environment}", hint="see `dagwarden doctor`")
-    matrix = make_matrix(watch.policy, read_whole(connection.cloud.iam, watch.places, utc_now()))
+    matrix = make_matrix(watch.policy, read_all(connection.cloud, watch, utc_now()))
     if principal is not None:
         matrix = pick_principal(matrix, principal)
     if as_json:
@@ -77,6 +78,8 @@ def _print_matrix(matrix: Matrix) -> None:
     print_table(columns, rows)
     for writer in matrix.direct_writers:
         print_line(f"{writer} writes the bucket directly: it can run code as the environment, past the gate", "yellow")
+    for fault in matrix.unread:
+        print_line(f"Cloud Composer: {fault}", "yellow")
     if matrix.unreadable_roles:
         print_line(f"not known is what these roles permit: {', '.join(matrix.unreadable_roles)}", "yellow")
 

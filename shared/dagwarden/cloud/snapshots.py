@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from dagwarden.cloud.composer import read_state
 from dagwarden.cloud.iam import Iam
 from dagwarden.cloud.logs import Log
 from dagwarden.errors import NotFound
@@ -24,9 +26,23 @@ from dagwarden.iam.snapshot import (
     name_project,
 )
 
+if TYPE_CHECKING:
+    from dagwarden.cloud.clients import Cloud
+    from dagwarden.iam.watch import Watch
+
 ACTIVITY_LOG = "cloudaudit.googleapis.com%2Factivity"
 MOST_ENTRIES = 2_000
 """How many of the newest changes are looked through for who set a binding; older ones are not told."""
+
+
+def read_all(cloud: Cloud, watch: Watch, now: dt.datetime) -> Snapshot:
+    """The whole IAM around an environment and, where Cloud Composer runs it, its settings.
+
+    Raises:
+        AccessDenied: this identity may not read the IAM; settings that it may not read are told as such.
+    """
+    whole = read_whole(cloud.iam, watch.places, now)
+    return msgspec.structs.replace(whole, composer=read_state(cloud.composer, watch.described))
 
 
 def read_whole(iam: Iam, places: Places, now: dt.datetime) -> Snapshot:

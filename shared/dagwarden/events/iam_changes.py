@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -69,6 +69,7 @@ _OTHERS: Mapping[str, re.Pattern[str]] = {
     COMPOSER: re.compile(r"projects/[^/]+(/locations/[^/]+/environments/[^/]+)"),
 }
 """Service -> names of what it keeps. The project is an id or, in entries of some services, a number."""
+_KEY = re.compile(r"/serviceAccounts/[^/]+/keys/([^/]+)$")
 _RUN_V1 = re.compile(r"namespaces/[^/]+/(services|jobs)/([^/]+)")
 _LOG = re.compile(r"projects/([^/]+)/logs/cloudaudit\.googleapis\.com(?:%2F|/)activity")
 
@@ -128,6 +129,7 @@ class _Payload(msgspec.Struct, frozen=True, rename="camel"):
     service_data: _Details | None = None
     metadata: _Details | None = None
     request: Any = None
+    response: Any = None
 
 
 class _Operation(msgspec.Struct, frozen=True):
@@ -194,7 +196,7 @@ def _to_change(entry: _Entry) -> PolicyChange | None:
     )
     # A part of a split entry tells of a part of what came: then the policy itself has to be read.
     deltas = None if entry.split else _read_deltas(payload)
-    return PolicyChange(resource=resource, origin=origin, deltas=deltas, settings=_read_settings(payload))
+    return PolicyChange(resource=resource, origin=origin, deltas=deltas, settings=tuple(_read_settings(payload)))
 
 
 def _find_resource(payload: _Payload, labels: Mapping[str, str]) -> str | None:
@@ -223,17 +225,24 @@ def _find_other(payload: _Payload, labels: Mapping[str, str]) -> str | None:
     return name_other(service, f"projects/{project}{found[1]}" if project else name)
 
 
-def _read_settings(payload: _Payload) -> tuple[str, ...]:
-    """Which settings of an environment the call was to change; none where it does not say."""
-    if payload.service_name != COMPOSER:
-        return ()
-    if payload.method_name == SNAPSHOT_LOADED:
-        return ("config.softwareConfig",)
-    if payload.method_name.endswith(".CreateEnvironment"):
-        return ("",)
-    mask = payload.request.get("updateMask") if isinstance(payload.request, dict) else None
-    paths = mask.get("paths") if isinstance(mask, dict) else mask.split(",") if isinstance(mask, str) else None
-    return tuple(each.strip() for each in paths if isinstance(each, str) and each.strip()) if paths else ()
+def _read_settings(payload: _Payload) -> Iterator[str]:
+    """What of a resource the call was to change, where it says so: settings of an environment, keys of an account."""
+    if payload.service_name == ACCOUNTS:
+        names = (payload.resource_name, *(_read_field(part, "name") for part in (payload.request, payload.response)))
+        yield from (found[1] for name in names if isinstance(name, str) and (found := _KEY.search(name)))
+    elif payload.service_name == COMPOSER and payload.method_name.endswith(".CreateEnvironment"):
+        yield ""
+    elif payload.service_name == COMPOSER and payload.method_name == SNAPSHOT_LOADED:
+        yield "config.softwareConfig"
+    elif payload.service_name == COMPOSER:
+        mask = _read_field(payload.request, "updateMask")
+        paths = mask.split(",") if isinstance(mask, str) else _read_field(mask, "paths")
+        listed = paths if isinstance(paths, list) else []
+        yield from (each.strip() for each in listed if isinstance(each, str) and each.strip())
+
+
+def _read_field(part: object, name: str) -> object:
+    return part.get(name) if isinstance(part, dict) else None
 
 
 def _read_deltas(payload: _Payload) -> tuple[BindingDelta, ...] | None:

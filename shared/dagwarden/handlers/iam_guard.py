@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from dagwarden.audit.entries import iam_checked, iam_found
 from dagwarden.audit.entry import AuditEntry
 from dagwarden.audit.write import AuditWriter
@@ -18,9 +16,9 @@ from dagwarden.cloud.snapshots import (
     find_bucket,
     find_policy,
     read_account,
+    read_all,
     read_origins,
     read_roles,
-    read_whole,
 )
 from dagwarden.errors import InvalidInput, NotFound
 from dagwarden.events.iam_changes import IamChange, Subject, read_iam_change
@@ -102,7 +100,7 @@ class IamGuard:
         deed = Deed(name=message.message_id, at=message.published_at, is_partial=is_partial)
         log = self._cloud.log(ACTIVITY_LOG)
         origins = read_origins(log, self._now() - REMEMBERED) if watches else index_origins([])
-        snapshots = [self._read_all(watch) for watch in watches]
+        snapshots = [read_all(self._cloud, watch, self._now()) for watch in watches]
         judged = tuple(
             Judged(watch=watch, findings=add_origins(evaluate(watch.policy, snapshot), origins))
             for watch, snapshot in zip(watches, snapshots, strict=True)
@@ -133,10 +131,6 @@ class IamGuard:
                 self._audit.write(*entries[start : start + BATCH])
         for each, plan in zip(judged, plans, strict=True):
             self._remover.carry_out(plan, each, deed)
-
-    def _read_all(self, watch: Watch) -> Snapshot:
-        whole = read_whole(self._cloud.iam, watch.places, self._now())
-        return msgspec.structs.replace(whole, composer=read_state(self._cloud.composer, watch.described))
 
     def _read_origins(self, change: IamChange) -> Origins:
         """Of settings the log is asked: what is wrong with them need not be this change's doing."""
@@ -207,6 +201,7 @@ def read_watch(cloud: Cloud, environment: EnvironmentName) -> Watch | None:
         store=settings.store_bucket,
         environment_bucket=known.bucket,
         composer=known.composer,
+        accounts=known.service_accounts,
     )
     return Watch(environment=environment, places=places, policy=load_policy(policy), described=known)
 

@@ -51,6 +51,8 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     direct_writers: tuple[str, ...]
     """Who can write the environment's bucket past the gate: people and accounts that can run code as it."""
+    unread: tuple[str, ...]
+    """What Cloud Composer did not tell: DAGs may run as an account that nobody knows here."""
     unreadable_roles: tuple[str, ...]
     """Roles of which nobody knows what they permit: their holders may be able to do more than is told."""
 
@@ -98,6 +100,7 @@ def make_matrix(policy: Policy, snapshot: Snapshot) -> Matrix:
         environment=snapshot.places.environment,
         rows=kept,
         direct_writers=tuple(row.principal for row in kept if Ability.WRITE_BUCKET in row.ways and not row.component),
+        unread=snapshot.composer.faults if snapshot.composer else (),
         unreadable_roles=tuple(sorted(unreadable)),
     )
 
@@ -165,7 +168,14 @@ def _list_takeovers(policy: Policy, snapshot: Snapshot) -> dict[str, list[Holder
 def _list_accounts(policy: Policy, snapshot: Snapshot) -> set[str]:
     accounts = policy.iam.service_accounts
     named = {getattr(accounts, name) for name in accounts.__struct_fields__} - {""}
-    return named | {account.email for account in snapshot.accounts}
+    return named | _list_workers(policy, snapshot) | {account.email for account in snapshot.accounts}
+
+
+def _list_workers(policy: Policy, snapshot: Snapshot) -> set[str]:
+    """The accounts that DAGs run as, by policy.yaml, by environment.yaml and by what Cloud Composer says."""
+    accounts, settings = policy.iam.service_accounts, snapshot.composer and snapshot.composer.settings
+    live = settings.node_config.service_account if settings else ""
+    return {accounts.environment, accounts.worker, live, *snapshot.places.accounts} - {""}
 
 
 def _list_gains(policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:
@@ -212,8 +222,7 @@ def _find_runners(policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:
     for permission in ("composer.environments.update", "composer.environments.executeAirflowCommand"):
         for holder in list_holders(snapshot, permission, project):
             yield Gain(Ability.RUN_CODE, holder.member, f"{permission} by {holder.step}")
-    accounts = policy.iam.service_accounts
-    for email in sorted({accounts.environment, accounts.worker} - {""}):
+    for email in sorted(_list_workers(policy, snapshot)):
         yield Gain(Ability.RUN_CODE, f"serviceAccount:{email}", "is what the worker runs as")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from dagwarden.iam.finding import IamFinding, Origin
+from dagwarden.iam.finding import DeleteKey, IamFinding, Origin
 from dagwarden.iam.snapshot import Condition, Grant
 
 
@@ -38,7 +38,7 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     deltas: tuple[BindingDelta, ...] | None
     """None where the log does not tell what came and went."""
     settings: tuple[str, ...] = ()
-    """Paths of the settings that the call was to change; of one that stands for all within, the path alone."""
+    """What of the resource the call was to change: paths of settings, each with all within it, or ids of keys."""
 
     @property
     def added(self) -> tuple[Grant, ...]:
@@ -56,14 +56,15 @@ class Origins(msgspec.Struct, frozen=True, kw_only=True):
     grants: Mapping[Grant, Origin]
     """Grant -> who added it last."""
     settings: tuple[tuple[str, str, Origin], ...]
-    """Resource, path and who changed it; the newest first."""
+    """Resource, what of it, and who changed that; the newest first."""
 
     def find(self, found: IamFinding) -> Origin | None:
         """Who brought about what was found."""
         if found.grant is not None:
             return self.grants.get(key_of(found.grant))
-        if found.setting is not None:
-            path = _fold(found.setting.path)
+        what = found.fix.key_id if isinstance(found.fix, DeleteKey) else found.setting and found.setting.path
+        if what:
+            path = _fold(what)
             for resource, changed, origin in self.settings:
                 if resource == found.resource and (f"{path}.".startswith(changed) or changed.startswith(f"{path}.")):
                     return origin

@@ -95,6 +95,8 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where agents alone bring the files."""
     composer: str = ""
     """Its full name in Cloud Composer; empty where that does not run it."""
+    accounts: tuple[str, ...] = ()
+    """E-mails of the service accounts that environment.yaml says its components run as."""
 
     @property
     def buckets(self) -> tuple[str, ...]:

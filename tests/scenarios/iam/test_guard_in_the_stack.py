@@ -26,19 +26,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-def dagwarden(stack: Stack, *arguments: str) -> Any:
-    """What a verb answers, asked by the platform team."""
+def tell(stack: Stack, *arguments: str) -> str:
+    """What a verb prints, asked by the platform team."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
-        [sys.executable, "-c", "from dagwarden.cli.main import main; main()", *arguments, "--json"],
-        env={**kept, **stack.environ("ops"), "PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-c", "from dagwarden.cli.main import main; main()", *arguments],
+        env={**kept, **stack.environ("ops"), "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def dagwarden(stack: Stack, *arguments: str) -> Any:
+    """What a verb answers to a program."""
+    return json.loads(tell(stack, *arguments, "--json"))
 
 
 def grant(stack: Stack, member: str, role: str) -> None:
@@ -68,6 +73,11 @@ def test_a_direct_writer_is_told_of_and_shown_as_one_who_runs_code(stack: Stack)
     assert after["direct_writers"] == [EVE]
     [row] = after["rows"]
     assert sorted(row["ways"]) == ["read_source", "run_code", "write_bucket"]
+    assert f"{EVE} writes the bucket directly: it can run code as the environment, past the gate" in tell(
+        stack, "access"
+    )
+    ways = tell(stack, "access", "--principal", EVE)
+    assert f"roles/storage.objectUser on buckets/{plan.ENVIRONMENT_BUCKET}" in ways
 
 
 def test_the_stacks_own_iam_is_in_order(stack: Stack) -> None:

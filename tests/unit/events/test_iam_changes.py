@@ -26,6 +26,7 @@ JSON = st.recursive(
 )
 PARTS = (
     "request",
+    "response",
     "serviceData",
     "metadata",
     "resourceName",
@@ -143,7 +144,7 @@ def test_a_creation_that_names_the_place_alone_is_of_the_environment() -> None:
         ({"paths": ["config.node_count", 7]}, ("config.node_count",)),
         ("", ()),
         (None, ()),
-        ({"paths": "x"}, ("x",)),
+        ({"paths": "x"}, ()),
         ([7], ()),
     ],
 )
@@ -152,6 +153,20 @@ def test_what_an_update_is_to_change_is_read_from_its_mask(mask: object, paths: 
     entry = entry_of(service, f"{ENVIRONMENTS}UpdateEnvironment", NAMES[service][0])
     entry["protoPayload"]["request"] = {"updateMask": mask}
     assert read_iam_change(ATTRIBUTES, entry).change.settings == paths
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "more"),
+    [
+        ("Create", "projects/-/serviceAccounts/123", {"response": {"name": f"{P}/serviceAccounts/{ACCOUNT}/keys/k1"}}),
+        ("Upload", f"projects/-/serviceAccounts/{ACCOUNT}", {"response": {"name": "x/serviceAccounts/123/keys/k1"}}),
+        ("Enable", f"projects/-/serviceAccounts/{ACCOUNT}/keys/k1", {"request": [], "response": None}),
+    ],
+)
+def test_which_key_was_made_is_told(method: str, name: str, more: dict[str, Any]) -> None:
+    entry = entry_of("iam.googleapis.com", f"google.iam.admin.v1.{method}ServiceAccountKey", name, email_id=ACCOUNT)
+    entry["protoPayload"] |= more
+    assert read_iam_change(ATTRIBUTES, entry).change.settings == ("k1",)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dagwarden.iam.access import Ability, Matrix, make_matrix
-from dagwarden.iam.snapshot import Account, ResourcePolicy
+import msgspec
 
-from .facts import on, take, under, write_policy
+from dagwarden.iam.access import Ability, Matrix, make_matrix
+from dagwarden.iam.composer import ComposerState, Config, NodeConfig
+from dagwarden.iam.snapshot import Account, ResourcePolicy
+from dagwarden.policy.environment import load_environment
+
+from .facts import PLACES, on, take, under, write_policy
 
 ANNA, CI = "user:anna@example.com", "serviceAccount:ci@p.iam.gserviceaccount.com"
 PUSHERS = """pushers:
@@ -140,3 +144,22 @@ def test_raw_drops_are_pushes_of_whoever_may_drop() -> None:
     assert abilities(
         matrix_of(on("buckets/inbox", ("roles/storage.objectCreator", "allUsers")), rest=rest), "allUsers"
     ) == {Ability.PUSH}
+
+
+def test_whoever_takes_over_what_dags_run_as_runs_code_whichever_file_says_so() -> None:
+    """By policy.yaml, by environment.yaml, or by Cloud Composer alone: there the account is the nodes'."""
+    described = load_environment(
+        b"apiVersion: dagwarden/v1\nkind: Environment\nname: prod\ncomposer: projects/p/locations/l/environments/e\n"
+    )
+    live = Config(node_config=NodeConfig(service_account="live@p.iam.gserviceaccount.com"))
+    for name, more in (
+        ("worker", {}),
+        ("file", {"places": msgspec.structs.replace(PLACES, accounts=("file@p.iam.gserviceaccount.com",))}),
+        ("live", {"composer": ComposerState(described=described, settings=live)}),
+        ("nobody", {"composer": ComposerState(described=described, faults=("refused",))}),
+    ):
+        snapshot = take(on(f"serviceAccounts/{name}@p.iam.gserviceaccount.com", SIGNS))
+        matrix = make_matrix(write_policy(OWN), msgspec.structs.replace(snapshot, **more))
+        expected = set() if name == "nobody" else {Ability.RUN_CODE}
+        assert abilities(matrix, ANNA) == expected
+        assert matrix.unread == (("refused",) if name == "nobody" else ())

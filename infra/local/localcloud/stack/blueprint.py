@@ -126,6 +126,7 @@ GRANTS: tuple[Grant, ...] = (
     Grant("ops", "roles/storage.objectCreator", INBOX),
     Grant("ops", "roles/pubsub.editor"),
     Grant("ops", "roles/iam.securityReviewer"),
+    Grant("ops", "roles/composer.user"),
     Grant("ops", "roles/storage.bucketViewer"),
     Grant("ops", "roles/logging.viewer"),
     Grant("ops", "roles/logging.logWriter"),
