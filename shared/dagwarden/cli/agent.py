@@ -59,10 +59,24 @@ def agent(  # noqa: PLR0917 typer passes options by name
     if once:
         loop.run_once(reads_bytes=verify)
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
+    endings = _stop_when_told(loop)
     _serve(loop, metrics, port)
     loop.run(reads_bytes=verify)
+    if signal.SIGINT in endings:
+        raise KeyboardInterrupt
+
+
+def _stop_when_told(loop: Loop) -> list[int]:
+    """What is under way is brought to its end first; the list gets the signals that come."""
+    endings: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        endings.append(number)
+        loop.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return endings
 
 
 def _serve(loop: Loop, metrics: Metrics, port: int | None) -> None:

@@ -56,6 +56,8 @@ def audit(
     """Ask the audit log who did what, when, from where, with which outcome and why; oldest first.
 
     Without --environment (or DAGWARDEN_ENVIRONMENT), entries of all environments.
+
+    Example: `dagwarden audit --since 2h --kind push.verdict`
     """
     from dagwarden.audit.query import AuditQuery, read_entries
     from dagwarden.cloud.clients import Cloud

@@ -68,6 +68,8 @@ def check(  # noqa: PLR0917 (typer reads options by name)
     """Lint, import and judge what a push of this would change, and show the verdict. Nothing is sent.
 
     Exit code: 0 allowed, 1 denied or held for approvals, 2 nothing could be checked.
+
+    Examples: `dagwarden check .` by the rules as they come; `dagwarden check . --against prod` by the policy in force
     """
     from dagwarden.cloud.identity import utc_now
     from dagwarden.handlers.check import decide

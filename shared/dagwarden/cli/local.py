@@ -15,11 +15,14 @@ import typer
 from dagwarden.cli.output import print_facts, print_json, print_line
 from dagwarden.errors import InvalidInput, Unavailable
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True, help="The whole of Dagwarden on this machine, on a local cloud: no account needed."
+)
 
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder that keeps everything.")]
 DEFAULT_FOLDER = Path(".dagwarden/local")
 START_TIMEOUT_S = 90.0
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 @app.command("up")
@@ -82,9 +85,7 @@ def env(
 def _run(folder: Path, *, cloud_only: bool) -> None:
     from localcloud.stack.run import Stack
 
-    ending: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: ending.append(number))
+    _end_when_told()
     stack = Stack(folder, with_functions=not cloud_only, with_agents=not cloud_only)
     pid_file = folder / "pid"
     pid_file.write_text(str(os.getpid()))
@@ -92,11 +93,28 @@ def _run(folder: Path, *, cloud_only: bool) -> None:
         with stack:
             (folder / "up").touch()
             _say_how(folder)
-            while not ending:
+            while True:
                 signal.pause()
     finally:
         (folder / "up").unlink(missing_ok=True)
         pid_file.unlink(missing_ok=True)
+
+
+def _end_when_told() -> None:
+    """Whatever is under way is left, so that a stack that is being started is stopped as fast as one that runs."""
+    own = os.getpid()
+
+    def end(number: int, _frame: object) -> None:
+        if os.getpid() != own:
+            return  # a child that has not become its program yet: the supervisor stops it
+        for each in ENDINGS:
+            signal.signal(each, signal.SIG_IGN)  # stopping takes a moment, and must not be cut short
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(0)
+
+    for number in ENDINGS:
+        signal.signal(number, end)
 
 
 def _detach(folder: Path, *, cloud_only: bool) -> None:
@@ -112,6 +130,14 @@ def _detach(folder: Path, *, cloud_only: bool) -> None:
             stderr=output,
             start_new_session=True,
         )
+    try:
+        _await_up(folder, process, log)
+    except BaseException:
+        process.terminate()
+        raise
+
+
+def _await_up(folder: Path, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while not (folder / "up").exists():
         if process.poll() is not None or time.monotonic() > deadline:

@@ -95,6 +95,24 @@ class _VerbGroup(TyperGroup):
         self.commands = {verb.name: _LazyCommand(verb) for verb in VERBS}
 
 
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+WORDS = (
+    "Words: an environment is one Airflow with its bucket. Who changes its DAGs makes a push; the gate decides on it by"
+    " policy, and what it allows becomes a numbered release in the ledger. An instance is one scheduler, worker, … that"
+    " an agent keeps at the newest release. Drift is what lies in the bucket and was never released."
+)
+BEGINNING = (
+    "Begin with: `dagwarden check .` in a repository of DAGs, or `dagwarden demo`. All pages: docs/ and README.md."
+)
+
+
+def say_exit_codes() -> str:
+    """The table at the top of this module, on one line."""
+    rows = [line.strip("| ").split(" | ") for line in (__doc__ or "").splitlines() if line.startswith("| ")]
+    return f"Exit codes: {'; '.join(f'{code} {meaning}' for code, meaning in rows[2:])}."
+
+
 def load_verb(verb: Verb) -> Any:
     """Import a verb and make its command."""
     found = getattr(importlib.import_module(f"dagwarden.cli.{verb.module}"), verb.attribute)
@@ -104,13 +122,28 @@ def load_verb(verb: Verb) -> Any:
         found = app
     command: Any = typer.main.get_command(found)
     command.name = verb.name
+    _fit(command)
     command.params = [each for each in command.params if each.name not in ("install_completion", "show_completion")]
     return command
 
 
+def _fit(command: Any) -> None:
+    """The help page of a verb, and of those below it, flows to the terminal's width and is shown for -h too."""
+    command.context_settings |= HELP_OPTIONS
+    command.help = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+    for each in getattr(command, "commands", {}).values():
+        _fit(each)
+
+
 def make_command() -> Any:
     """The whole command line."""
-    app = typer.Typer(cls=_VerbGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        cls=_VerbGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings=HELP_OPTIONS,
+        epilog=f"{WORDS}\n\n{BEGINNING}\n\n{say_exit_codes()}",
+    )
     app.callback()(_dagwarden)
     return typer.main.get_command(app)
 

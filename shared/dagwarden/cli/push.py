@@ -60,6 +60,8 @@ def push(
     """Push a plain folder; files of its source that are no longer in it are deleted.
 
     Exit code 1 when policy denies or holds it.
+
+    Example: `dagwarden push dags/ -m "Load orders hourly"`
     """
     from dagwarden.cloud.identity import utc_now
     from dagwarden.ledger.read import Ledger

@@ -31,6 +31,8 @@ def rollback(
     """Bring back the tree of an older release, as a new release that the gate judges like any push.
 
     What was released since stays in the ledger. Exit code 1 when policy denies or holds it.
+
+    Example: `dagwarden rollback 12 -m "Orders are wrong since 13"`
     """
     from dagwarden.cloud.identity import utc_now
     from dagwarden.policy.verdict import Outcome

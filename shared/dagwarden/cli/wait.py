@@ -31,6 +31,8 @@ def wait(
 
     Exit code 1 when that is not so within the timeout; what is missing is named. The newest release at the start is
     waited for where none is given.
+
+    Example: `git push prod main && dagwarden wait --expect worker`
     """
     connection = connect(environment, *READS)
     newest = find_head(connection)
@@ -56,4 +58,4 @@ def _tell_of_the_newest(connection: Connection, awaited: int) -> None:
     """Who waits for a release that nobody made is told so."""
     newest = find_head(connection)
     if awaited > newest:
-        print_line(f"there is no release {awaited} yet; the newest is {newest or 'none'}")
+        print_line(f"there is no release {awaited} yet; " + (f"the newest is {newest}" if newest else "there is none"))

@@ -26,7 +26,11 @@ def list_folder(folder: Path, prefix: str) -> Listing:
         InvalidInput: there is no such folder, or it cannot be read.
     """
     if not folder.is_dir():
-        raise InvalidInput("no such folder", operation="read folder", subject=str(folder))
+        raise InvalidInput(
+            "is a file, not a folder" if folder.exists() else "no such folder",
+            operation="read folder",
+            subject=str(folder),
+        )
     files: list[tuple[str, Listed]] = []
     strange: list[Strange] = []
     try:

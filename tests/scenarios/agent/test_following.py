@@ -135,10 +135,10 @@ def _find_subscription(world: World, instance: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_ends_well(world: World, start: Start, number: int) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_told_to_end_it_ends_well(world: World, start: Start, number: int, code: int) -> None:
     worker = start()
-    assert worker.end(number) == 0
+    assert worker.end(number) == code
     assert worker.lines()[-1]["message"] == "stopped"
 
 

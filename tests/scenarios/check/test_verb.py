@@ -202,7 +202,7 @@ def test_a_link_and_a_submodule_are_refused_as_the_push_would(tree: Path, check:
         ([".", "--policy", "dags/a.py"], "dags/a.py:1"),
         ([".", "--policy", "../policy.yaml"], "it is not said who would push"),
         ([".", "--environment-file", "../policy.yaml"], "policy.yaml:"),
-        ([".", "--changed-since", "main"], "main: has nothing in common"),
+        ([".", "--changed-since", "main"], "main: the folder is not the topmost of a git repository"),
         ([".", "--against", "prod", "--changed-since", "main"], "name two bases"),
         ([".", "--against", "prod"], "DAGWARDEN_PROJECT is not set"),
         ([".", "--prefix", "../up"], "is no prefix"),
@@ -215,6 +215,19 @@ def test_what_cannot_be_checked_ends_with_2(
     (tree / "empty").mkdir()
     assert run(["check", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_commit_that_is_not_here_or_not_related_is_no_base(tree: Path, check: Check) -> None:
+    (tree / "dags/a.py").write_text("a = 1\n")
+    git(tree, "init", "-q")
+    commit(tree)
+    code, _, err = check("--changed-since", "nope")
+    assert (code, "check --changed-since nope: no such commit or branch is here" in err) == (2, True)
+    git(tree, "checkout", "-q", "--orphan", "other")
+    (tree / "dags/a.py").write_text("a = 2\n")
+    commit(tree)
+    code, _, err = check("--changed-since", "main")
+    assert (code, "--changed-since main: has nothing in common with what is checked out" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

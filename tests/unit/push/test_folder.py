@@ -76,6 +76,8 @@ def test_a_folder_that_is_not_there_or_changes_under_the_reader_is_said_so(tmp_p
     with pytest.raises(InvalidInput, match="no such folder"):
         list_folder(tmp_path / "none", "")
     fill(tmp_path)
+    with pytest.raises(InvalidInput, match="is a file, not a folder"):
+        list_folder(tmp_path / "a.py", "")
     head = list_folder(tmp_path, "")
     (tmp_path / "a.py").unlink()
     with pytest.raises(InvalidInput) as raised:

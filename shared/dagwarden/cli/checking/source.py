@@ -94,23 +94,24 @@ def read_base(source: Source, since: str, environment: EnvironmentName) -> Base:
     Raises:
         InvalidInput: it is no commit of this repository, or the folder lies in none.
     """
+    if source.repository is None:
+        raise _no_base(since, "the folder is not the topmost of a git repository", "check that one, or leave it out")
     repository = source.repository
-    commit = ""
-    if repository is not None:
-        other, head = repository.find_commit(since), repository.find_commit("HEAD")
-        commit = repository.find_merge_base(other, head) if other and head else ""
-    if repository is None or not commit:
-        raise InvalidInput(
-            "has nothing in common with what is checked out, or there is no repository",
-            operation="check",
-            subject=since,
-            hint="name a commit or branch that is here: --changed-since HEAD",
-        )
+    other, head = repository.find_commit(since), repository.find_commit("HEAD")
+    if not other or not head:
+        raise _no_base(since, "no such commit or branch is here", "git fetch, or name one of `git branch --all`")
+    commit = repository.find_merge_base(other, head)
+    if not commit:
+        raise _no_base(since, "has nothing in common with what is checked out", "name a commit it came from")
     files = _read_commit(repository, source, commit)
     state = msgspec.structs.replace(
         empty_state(environment), files={entry.path: entry for entry, _ in files}, sources={source.name: commit}
     )
     return Base(state, {entry.path: content for entry, content in files})
+
+
+def _no_base(since: str, why: str, hint: str) -> InvalidInput:
+    return InvalidInput(why, operation="check", subject=f"--changed-since {since}", hint=hint)
 
 
 def _read_commit(repository: Repository, source: Source, commit: str) -> list[tuple[FileEntry, bytes]]:
