@@ -11,6 +11,7 @@ import typer
 from dagwarden.cli.options import JsonOption
 from dagwarden.cli.output import print_facts, print_json, print_line
 from dagwarden.cli.policies import change
+from dagwarden.cli.policies.impact import impact
 from dagwarden.cli.policies.show import show
 from dagwarden.errors import InvalidInput
 from dagwarden.policy.cases import Tried, load_cases, try_cases
@@ -19,7 +20,7 @@ from dagwarden.policy.load import PolicySummary, load_policy, summarise
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check policies, try them, apply them.")
 app.command("show")(show)
-app.command("impact")(change.impact)
+app.command("impact")(impact)
 app.command("apply")(change.apply)
 app.command("restore")(change.restore)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,7 @@ from dagwarden.lint.catalogue import Catalogue
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.graph import build_graph
 from dagwarden.lint.lint import lint_files
-from dagwarden.names import FOLDERS, ReleasePath, push_object
+from dagwarden.names import FOLDERS, ReleaseNumber, ReleasePath, push_object
 from dagwarden.policy.environment import Environment
 from dagwarden.policy.model import Policy
 from dagwarden.policy.verdict import Principal, Verdict
@@ -29,6 +29,7 @@ from dagwarden.push.changes import Offer as Packed
 from dagwarden.push.manifest import Delete, PushManifest, push_id
 from dagwarden.push.rules import find
 from dagwarden.validate.engine import Validator
+from dagwarden.validate.report import ValidateSettings
 from dagwarden.validate.request import ValidateAnswer
 from dagwarden.validate.settings import settings_of
 from dagwarden.validate.standing import validate_next
@@ -127,14 +128,23 @@ def _validate(question: Question, offer: Offer, policy: Policy, validator: Valid
     gone = {change.path for change in offer.manifest.changes if isinstance(change, Delete)}
     tree = {path: content for path, content in question.base.files.items() if path not in gone}
     tree |= {path: file.content for path, file in offer.files.items()}
+    return import_tree(tree, pushed, settings_of(policy, airflow), validator, question.base.state.number)
+
+
+def import_tree(
+    tree: Mapping[ReleasePath, bytes],
+    pushed: Sequence[ReleasePath],
+    settings: ValidateSettings,
+    validator: Validator,
+    base: ReleaseNumber,
+) -> ValidateAnswer:
+    """What importing finds of the files that a push of these paths onto a release affects, in the tree it makes."""
     with tempfile.TemporaryDirectory(prefix="dagwarden-check-") as folder:
         root = Path(folder).resolve()
         _lay(tree, root)
         table = {path: digest(content) for path, content in tree.items()}
-        standing, report = validate_next(
-            validator, None, root, table=table, pushed=pushed, settings=settings_of(policy, airflow)
-        )
-    return make_answer(standing, report, pushed, question.base.state.number)
+        standing, report = validate_next(validator, None, root, table=table, pushed=pushed, settings=settings)
+    return make_answer(standing, report, pushed, base)
 
 
 def _lay(tree: Mapping[ReleasePath, bytes], root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import msgspec
 
@@ -132,7 +133,7 @@ def judge(case: Case, *, validated: ValidateAnswer | None = None, approvals: tup
         case.facts,
         findings=findings,
         files=() if validated is None else validated.models,
-        unread=_find_unread(case.changes, validated),
+        unread=find_unread([change.path for change in case.changes if isinstance(change, PutFile)], validated),
         import_seconds={} if validated is None else validated.import_seconds,
         approvals=approvals,
     )
@@ -190,12 +191,12 @@ def changes_python(offer: Offer) -> bool:
     return manifest.rollback_to is None and any(change.path.endswith(PYTHON) for change in manifest.changes)
 
 
-def _find_unread(changes: tuple[FileChange, ...], validated: ValidateAnswer | None) -> tuple[ReleasePath, ...]:
+def find_unread(put: Iterable[ReleasePath], validated: ValidateAnswer | None) -> tuple[ReleasePath, ...]:
     """What was imported to no avail; all Python that is put, where nothing was imported."""
     if validated is not None:
         read = {file.path for file in validated.models}
         return tuple(path for path in validated.imported if path not in read)
-    return tuple(change.path for change in changes if isinstance(change, PutFile) and change.path.endswith(".py"))
+    return tuple(path for path in put if path.endswith(".py"))
 
 
 def _find_mentions(changes: tuple[FileChange, ...], offer: Offer) -> tuple[Mention, ...]:

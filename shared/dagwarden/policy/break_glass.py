@@ -32,7 +32,7 @@ class Lifted(enum.StrEnum):
 
 KINDS = {
     "approval": Lifted.APPROVALS,
-    "condition": Lifted.CONDITIONS,
+    "conditions": Lifted.CONDITIONS,
     "identity": Lifted.IDENTITIES,
     "limits": Lifted.LIMITS,
     "window": Lifted.WINDOWS,

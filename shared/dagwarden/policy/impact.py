@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 import msgspec
 
 from dagwarden.ledger.release import PutFile, Release, SignedRelease
 from dagwarden.ledger.state import LedgerState, advance
 from dagwarden.lint.finding import Finding, Severity
-from dagwarden.names import ReleaseNumber, owner_of
+from dagwarden.names import ReleaseNumber, ReleasePath, owner_of
 from dagwarden.policy.decide import decide
+from dagwarden.policy.environment import Environment
 from dagwarden.policy.facts import PushFacts
+from dagwarden.policy.mentions import Mention
 from dagwarden.policy.model import Policy
 from dagwarden.policy.rules import index_categories, index_rules, list_pages
 from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.push.manifest import PushManifest
+from dagwarden.validate.model import FileModel
 
 OF_THE_MOMENT = frozenset({"window", "approval", "emergency", "limits"})
 """Categories that are about a push, not about what it leaves behind."""
-_OWN = frozenset({"pusher", "identity", "condition", *OF_THE_MOMENT})
+_OWN = frozenset({"pusher", "identity", "conditions", *OF_THE_MOMENT})
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,17 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     """Those that would have denied or held it."""
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What is found of all files that are live, looked at anew as the gate looks at a push."""
+
+    findings: tuple[Finding, ...] = ()
+    """Of lint and of the imports."""
+    files: tuple[FileModel, ...] = ()
+    unread: tuple[ReleasePath, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    environment: Environment | None = None
+
+
 class Live(msgspec.Struct, frozen=True, kw_only=True):
     """Files of one release that are live, and what the policy would say to them now."""
 
@@ -46,7 +60,11 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
-    """What a policy would change. What imports found is as it was found then; DAGs are not imported again."""
+    """What a policy would change.
+
+    Of past pushes lint and imports count as what they found then, and what their tasks ran as is known no more; what is
+    live was looked at anew.
+    """
 
     past: tuple[Past, ...]
     live: tuple[Live, ...]
@@ -81,23 +99,35 @@ def replay(
 
 
 def judge_live(
-    policy: Policy, head: LedgerState, releases: Iterable[tuple[SignedRelease, Verdict | None]], now: dt.datetime
+    policy: Policy, head: LedgerState, releases: Iterable[SignedRelease], seen: Seen, now: dt.datetime
 ) -> Iterator[Live]:
-    """What the policy would refuse of what is live, if it were pushed now as it was then; windows, approvals and limits
-    aside."""
+    """What the policy would refuse of what is live, if it were pushed now by whom it was then; windows, approvals and
+    limits aside."""
     categories = index_categories()
     live: dict[ReleaseNumber, set[str]] = defaultdict(set)
     for entry in head.files.values():
         live[entry.release].add(entry.path)
-    for signed, verdict in releases:
-        release = signed.release
-        kept = tuple(change for change in release.changes if change.path in live[release.number])
-        facts = make_facts(msgspec.structs.replace(release, changes=kept), head, verdict, now=now)
-        found = _list_errors(decide(policy, facts).findings)
+    for signed in releases:
+        release, paths = signed.release, live[signed.release.number]
+        kept = tuple(change for change in release.changes if change.path in paths)
+        facts = make_facts(msgspec.structs.replace(release, changes=kept), head, None, now=now)
+        found = _list_errors(decide(policy, _add_seen(facts, seen, paths)).findings)
         lasting = tuple(each for each in found if categories.get(each.rule) not in OF_THE_MOMENT)
         if kept and lasting:
             puts = sum(isinstance(change, PutFile) for change in kept)
             yield Live(release=release.number, principal=release.principal.name, files=puts, findings=lasting)
+
+
+def _add_seen(facts: PushFacts, seen: Seen, paths: Set[str]) -> PushFacts:
+    """The facts with what is known of some files; a finding of none of them is not told of them."""
+    return msgspec.structs.replace(
+        facts,
+        findings=tuple(finding for finding in seen.findings if owner_of(finding.path) in paths),
+        files=tuple(file for file in seen.files if owner_of(file.path) in paths),
+        unread=tuple(path for path in seen.unread if owner_of(path) in paths),
+        mentions=tuple(mention for mention in seen.mentions if mention.path in paths),
+        environment=seen.environment,
+    )
 
 
 def make_facts(release: Release, state: LedgerState, verdict: Verdict | None, *, now: dt.datetime) -> PushFacts:

@@ -81,7 +81,7 @@ class Desk:
 
     def make_manifest(
         self,
-        files: Mapping[str, str] | None = None,
+        files: Mapping[str, str | bytes] | None = None,
         *,
         deletes: tuple[str, ...] = (),
         source: str = TEAM,
@@ -91,8 +91,8 @@ class Desk:
     ) -> PushManifest:
         """A push of these files, not yet sent; unlike every other one by its nonce."""
         changes: list[Change] = [
-            Put(path=ReleasePath(path), sha256=digest(text.encode()), size_bytes=len(text.encode()))
-            for path, text in (files or {}).items()
+            Put(path=ReleasePath(path), sha256=digest(content), size_bytes=len(content))
+            for path, content in to_contents(files).items()
         ]
         changes += [Delete(path=ReleasePath(path)) for path in deletes]
         nonce = str(next(self._nonces))
@@ -111,7 +111,7 @@ class Desk:
 
     def push(
         self,
-        files: Mapping[str, str] | None = None,
+        files: Mapping[str, str | bytes] | None = None,
         *,
         is_signed: bool = True,
         signed_for: PushId | None = None,
@@ -119,7 +119,7 @@ class Desk:
     ) -> ObjectEvent:
         """Offer a push; the event of its arrival is returned and not yet delivered."""
         manifest = self.make_manifest(files, **fields)  # type: ignore[arg-type]
-        contents = {ReleasePath(path): text.encode() for path, text in (files or {}).items()}
+        contents = to_contents(files)
         named = push_id(manifest)
         token = self.sign(signed_for or named) if is_signed else ""
         return self.put_push(named, pack(manifest, contents), token)
@@ -229,6 +229,13 @@ class Desk:
             assert self.verdicts()[push].outcome is Outcome.ALLOWED
             assert audited[push].release == signed.release.number
         assert len(self.audit(Kind.RELEASE_COMMITTED)) == len(releases), "an audit entry without its release"
+
+
+def to_contents(files: Mapping[str, str | bytes] | None) -> dict[ReleasePath, bytes]:
+    """The bytes of files, as a push brings them."""
+    return {
+        ReleasePath(path): said if isinstance(said, bytes) else said.encode() for path, said in (files or {}).items()
+    }
 
 
 def check_ledger(cloud: Cloud, environment: EnvironmentName = PROD) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -156,10 +157,45 @@ def test_what_was_found_within_a_zip_file_counts_against_it(dagwarden: Dagwarden
     told = encode(msgspec.structs.replace(verdict, findings=tuple(within)))
     desk.cloud.store.write(name, told, generation=None, content_type="application/json")
     file = write(tmp_path, desk, "enforcement:\n  rules: {latest-image: enforce}\n")
-    done = dagwarden("policy", "impact", str(file), "--json").json
-    for found in (*done["past"], *done["live"]):
-        assert [each["path"] for each in found["findings"]] == ["dags/x.zip/first.py"]
-    assert (len(done["past"]), len(done["live"])) == (1, 1)
+    [past] = dagwarden("policy", "impact", str(file), "--json").json["past"]
+    assert [each["path"] for each in past["findings"]] == ["dags/x.zip/first.py"]
+
+
+DAG = """from airflow.sdk import DAG
+from airflow.providers.standard.operators.bash import BashOperator
+with DAG("{name}", schedule=None):
+    BashOperator(task_id="t", bash_command="true", pool="{pool}")
+"""
+TEAMS = """teams:
+  - name: all
+    paths: ["dags/**"]
+    may_use: {pools: [sales]}
+identities: {default: allow}
+"""
+
+
+def test_what_is_live_is_imported_so_that_impact_tells_as_whom_and_where_tasks_would_be_refused(
+    dagwarden: Dagwarden, desk: Desk, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("first.py", DAG.format(name="zipped", pool="finance"))
+    files = {f"dags/{name}.py": DAG.format(name=name, pool=name) for name in ("sales", "finance")}
+    desk.allow(desk.push(files))
+    other = "https://git.example.com/other.git"
+    desk.allow(desk.push({"dags/x.zip": (tmp_path / "x.zip").read_bytes()}, source=other))
+    desk.allow(desk.push({"dags/b.py": "b = 1\n"}, source="https://git.example.com/third.git"))
+    file = write(tmp_path, desk, TEAMS)
+    file.write_text(file.read_text().replace("  imports: skipped\n", "  imports: required\n"))
+    done = dagwarden("policy", "impact", str(file), "--json")
+    assert done.code == 1
+    told = [
+        (each["release"], [(found["rule"], found["path"]) for found in each["findings"]]) for each in done.json["live"]
+    ]
+    assert told == [
+        (1, [("pool-or-queue-not-allowed", "dags/finance.py")]),
+        (2, [("pool-or-queue-not-allowed", "dags/x.zip")]),
+    ]
+    assert [each["outcome"] for each in done.json["past"]] == ["allowed"] * 3
 
 
 def test_windows_and_approvals_are_about_the_push_and_not_about_what_is_live(

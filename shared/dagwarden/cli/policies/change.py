@@ -1,8 +1,7 @@
-"""What changes a policy in force, or foretells the change: `policy apply`, `policy restore`, `policy impact`."""
+"""What changes a policy in force: `policy apply`, `policy restore`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,20 +9,14 @@ import msgspec
 import typer
 
 from dagwarden.cli.linting.findings import print_note
-from dagwarden.cli.options import READS, Connection, EnvironmentOption, JsonOption, connect
-from dagwarden.cli.output import format_time, print_json, print_line, print_table
+from dagwarden.cli.options import Connection, EnvironmentOption, JsonOption, connect
+from dagwarden.cli.output import print_json, print_line
 from dagwarden.errors import DagwardenError, InvalidInput, NotFound
-from dagwarden.names import EnvironmentName, PushId, ReleaseNumber, environment_object, policy_object
+from dagwarden.names import EnvironmentName, environment_object, policy_object
 
 if TYPE_CHECKING:
     from dagwarden.audit.entry import AuditEntry
     from dagwarden.audit.write import AuditWriter
-    from dagwarden.ledger.read import Ledger
-    from dagwarden.ledger.release import SignedRelease
-    from dagwarden.lint.finding import Finding
-    from dagwarden.policy.impact import Impact
-    from dagwarden.policy.model import Policy
-    from dagwarden.policy.verdict import Verdict
 
 NEEDS = ("project", "store_bucket")
 FileArgument = Annotated[Path, typer.Argument(help="policy.yaml or environment.yaml", show_default=False)]
@@ -124,80 +117,6 @@ def _end(audit: AuditWriter, begun: AuditEntry, *, error: str = "") -> None:
     except DagwardenError as refused:
         ended = "is not in force" if error else "is in force"
         print_note(f"the audit log says that it was about to be applied, and not that it {ended}: {refused}")
-
-
-def impact(
-    file: Annotated[Path, typer.Argument(help="policy.yaml", show_default=False)],
-    last: Annotated[int, typer.Option("--last", "-n", min=1, help="So many of the newest releases.")] = 200,
-    environment: EnvironmentOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """What a policy would have said to past releases, and would say to what is live now. Code 1: it refuses some."""
-    from dagwarden.policy.load import load_policy
-
-    policy = load_policy(_read(file), file.name)
-    connection = connect(environment, *READS)
-    found = foretell(connection, policy, last)
-    if as_json:
-        print_json(found)
-    else:
-        _print_impact(found)
-    raise typer.Exit(1 if found.live or any(each.findings for each in found.past) else 0)
-
-
-def foretell(connection: Connection, policy: Policy, last: int) -> Impact:
-    """The impact of a policy on the newest releases and on all that is live."""
-    from dagwarden.cloud.identity import utc_now
-    from dagwarden.ledger.read import Ledger
-    from dagwarden.policy.impact import Impact, judge_live, replay
-
-    ledger, of = Ledger(connection.cloud), connection.environment
-    head = ledger.state(of)
-    first = ReleaseNumber(max(1, head.number - last + 1))
-    newest = _read_releases(connection, ledger, range(first, head.number + 1))
-    holding = sorted({entry.release for entry in head.files.values()})
-    return Impact(
-        past=tuple(replay(policy, ledger.state(of, ReleaseNumber(first - 1)), newest)),
-        live=tuple(judge_live(policy, head, _read_releases(connection, ledger, holding), utc_now())),
-    )
-
-
-def _read_releases(
-    connection: Connection, ledger: Ledger, numbers: range | list[ReleaseNumber]
-) -> Iterator[tuple[SignedRelease, Verdict | None]]:
-    from dagwarden.push.submit import find_verdict
-
-    for number in numbers:
-        signed = ledger.read(connection.environment, ReleaseNumber(number))
-        yield signed, find_verdict(connection.cloud, connection.environment, PushId(signed.release.push_id))
-
-
-def _print_impact(found: Impact) -> None:
-    from dagwarden.policy.verdict import Outcome, count
-
-    refused = [each for each in found.past if each.findings]
-    if refused:
-        rows = [
-            (each.release, format_time(each.pushed_at), each.principal, each.outcome, _say(each.findings))
-            for each in refused
-        ]
-        print_table(("release", "pushed", "who", "would be", "by"), rows)
-    counts = ", ".join(f"{found.count(outcome)} {outcome}" for outcome in Outcome)
-    print_line(f"past: of {count(len(found.past), 'release')} {counts}")
-    if found.live:
-        print_table(
-            ("release", "who", "live files", "refused by"),
-            [(each.release, each.principal, each.files, _say(each.findings)) for each in found.live],
-        )
-    files = count(sum(each.files for each in found.live), "file")
-    print_line(f"live: {files} of pushes that would be refused now")
-    print_line("DAGs are not imported again: rules about them count as they were found then")
-
-
-def _say(findings: tuple[Finding, ...]) -> str:
-    rules = ", ".join(sorted({finding.rule for finding in findings}))
-    clauses = ", ".join(sorted({finding.clause for finding in findings if finding.clause}))
-    return f"{rules} ({clauses})" if clauses else rules
 
 
 def _read(file: Path) -> bytes:
