@@ -94,7 +94,7 @@ def _list_releases() -> Iterator[tuple[str, str, str]]:
 def _read_dags(archive: Path) -> Iterator[tuple[str, bytes]]:
     """The files that Airflow would search for DAGs and that compile, named from the folder they lie in."""
     for path, content in _read_wheel(archive) if archive.suffix == ".whl" else _read_sdist(archive):
-        if might_hold_dag(content) and read_source(path, content, python=(3, 11))[0]:
+        if might_hold_dag(content) and read_source(path, content, python=(3, 11)).text:
             yield path.partition(_find_folder(path))[2], content
 
 

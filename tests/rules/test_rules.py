@@ -57,17 +57,17 @@ def test_each_rule_that_follows_imports_is_tried_on_a_renamed_one() -> None:
 
 @pytest.mark.parametrize(("rule", "kind", "source"), CASES)
 def test_case_holds_under_our_loader(rule: str, kind: str, source: str) -> None:
-    text, findings = read_source("dags/case.py", source.encode(), python=(3, 11))
-    assert findings == []
-    found = match_rules("dags/case.py", text, [RULES[rule]])
+    read = read_source("dags/case.py", source.encode(), python=(3, 11))
+    assert read.findings == ()
+    found = match_rules("dags/case.py", read.text, [RULES[rule]], code=read.code)
     assert bool(found) == (kind == "invalid"), [finding.message for finding in found]
 
 
 @pytest.mark.parametrize(("rule", "source"), ALIASED)
 def test_a_renamed_import_hides_nothing(rule: str, source: str) -> None:
-    text, findings = read_source("dags/case.py", source.encode(), python=(3, 11))
-    assert findings == []
-    assert match_rules("dags/case.py", text, [RULES[rule]], NAMES)
+    read = read_source("dags/case.py", source.encode(), python=(3, 11))
+    assert read.findings == ()
+    assert match_rules("dags/case.py", read.text, [RULES[rule]], NAMES, code=read.code)
 
 
 def test_every_case_holds_under_ast_grep() -> None:

@@ -20,6 +20,7 @@ from dagwarden.lint.finding import Severity
 from dagwarden.lint.import_rules import IMPORT_RULES
 from dagwarden.lint.names import NAME_RULES
 from dagwarden.lint.page import Page, index_pages
+from dagwarden.lint.parts import Part
 from dagwarden.lint.ruff_rules import RUFF_RULES
 from dagwarden.yaml_nodes import Fault
 
@@ -31,6 +32,8 @@ CODED_RULES = (*FILE_RULES, *IMPORT_RULES, *NAME_RULES, *(rule.page for rule in 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CODE = re.compile(r"DW\d{3}")
 _OWN_CODE = re.compile(r"(?!DW)[A-Z]{2,8}\d{1,4}")
+
+_NEEDS = {"needs": Part.WHOLE, "needs_at_import": Part.AT_IMPORT, "needs_in_functions": Part.IN_FUNCTIONS}
 
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -48,6 +51,10 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A Python regular expression that every file with a match satisfies, once what it renames as it imports is spelt
     out: the second sieve, for rules whose words stand in most files. A line feed stands before every line, the first
     included."""
+    needs_at_import: str = ""
+    """The same, of the lines that run when the file is imported, those of functions left out: see `parts`."""
+    needs_in_functions: str = ""
+    """The same, of the lines of functions. Of several such expressions, one is enough."""
     repeats: str = ""
     """A Python regular expression with one group, for rules on what stands twice: every file with a match holds two
     places of this form whose groups are equal."""
@@ -92,8 +99,8 @@ class PatternRule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     message: str
     literals: tuple[tuple[str, ...], ...]
     """In lower case; one of each group stands in every file that can match."""
-    needs: re.Pattern[str] | None
-    """A file that holds nothing of this form cannot match."""
+    needs: dict[Part, re.Pattern[str]]
+    """A file of which no part holds something of its form cannot match; unless nothing is asked."""
     repeats: re.Pattern[str] | None
     """Neither can one that does not hold this twice with the same group."""
     masks: str
@@ -189,7 +196,7 @@ def load_rule(content: bytes, *, name: str, is_own: bool = False) -> PatternRule
         page=_make_page(file),
         message=file.message.strip(),
         literals=tuple(tuple(word.lower() for word in group) for group in file.metadata.literals),
-        needs=re.compile(file.metadata.needs) if file.metadata.needs else None,
+        needs={part: re.compile(form) for key, part in _NEEDS.items() if (form := getattr(file.metadata, key))},
         repeats=re.compile(file.metadata.repeats) if file.metadata.repeats else None,
         masks=file.metadata.masks,
         names=file.metadata.names,
@@ -243,7 +250,8 @@ def _check_meaning(document: Document[RuleFile], *, is_own: bool) -> list[Fault]
 
 def _check_expressions(document: Document[RuleFile]) -> Iterator[Fault]:
     about = document.value.metadata
-    for key, expression in (("needs", about.needs), ("repeats", about.repeats)):
+    for key in (*_NEEDS, "repeats"):
+        expression = getattr(about, key)
         try:
             groups = re.compile(expression).groups
         except re.error as error:

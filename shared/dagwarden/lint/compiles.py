@@ -9,6 +9,7 @@ import sys
 import threading
 import tokenize
 import warnings
+from types import CodeType
 
 import msgspec
 
@@ -32,30 +33,36 @@ _NOTEBOOK = re.compile(r'\s*\{\s*"(cells|metadata|nbformat)"')
 _WARNING_FILTERS = threading.Lock()
 
 
-def read_source(path: str, content: bytes, *, python: tuple[int, int]) -> tuple[str, list[Finding]]:
+class Source(msgspec.Struct, frozen=True):
+    """One Python file, read."""
+
+    findings: tuple[Finding, ...]
+    """What is wrong with it."""
+    text: str = ""
+    """Lines ending in line feeds. Empty when it does not compile: then nothing else can be said of it."""
+    code: CodeType | None = None
+    """What it compiles to."""
+
+
+def read_source(path: str, content: bytes, *, python: tuple[int, int]) -> Source:
     """Decode and compile one file.
 
     Args:
         python: the environment's version. An older one than ours is held to its own grammar as well as `ast` knows it.
-
-    Returns:
-        The text and what is wrong with it. The text is empty when the file does not compile: then nothing else can be
-        said of it.
     """
-    findings = []
+    findings: tuple[Finding, ...] = ()
     if content.startswith(_BOM):
-        findings.append(find(file_rules.BYTE_ORDER_MARK, "starts with a byte order mark", path=path, line=1, column=1))
+        findings = (find(file_rules.BYTE_ORDER_MARK, "starts with a byte order mark", path=path, line=1, column=1),)
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
-        return "", [find(file_rules.NUL_BYTES, "holds NUL bytes", path=path, line=line)]
+        return Source((find(file_rules.NUL_BYTES, "holds NUL bytes", path=path, line=line),))
     text = _decode(path, content)
     if isinstance(text, Finding):
-        return "", [text]
+        return Source((text,))
     if _NOTEBOOK.match(text) and '"nbformat"' in text:
-        return "", [find(file_rules.NOTEBOOK, "is a notebook, in JSON", path=path, line=1)]
-    if wrong := _compile(path, text, python):
-        return "", [wrong]
-    return text, findings
+        return Source((find(file_rules.NOTEBOOK, "is a notebook, in JSON", path=path, line=1),))
+    code = _compile(path, text, python)
+    return Source((code,)) if isinstance(code, Finding) else Source(findings, text, code)
 
 
 def _decode(path: str, content: bytes) -> str | Finding:
@@ -75,20 +82,19 @@ def _decode(path: str, content: bytes) -> str | Finding:
         return find(page, f"declares the unknown encoding {encoding}", path=path, line=1)
 
 
-def _compile(path: str, text: str, python: tuple[int, int]) -> Finding | None:
+def _compile(path: str, text: str, python: tuple[int, int]) -> CodeType | Finding:
     try:
         with _WARNING_FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if python < sys.version_info[:2]:
                 ast.parse(text, filename=path, feature_version=python)
-            compile(text, path, "exec", dont_inherit=True)
+            return compile(text, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         return _explain(path, text, error, python)
     except (RecursionError, MemoryError):
         return find(file_rules.TOO_COMPLEX, "is nested deeper than Python compiles", path=path)
     except (ValueError, OverflowError) as error:
         return find(file_rules.SYNTAX_ERROR, str(error), path=path)
-    return None
 
 
 def _explain(path: str, text: str, error: SyntaxError, python: tuple[int, int]) -> Finding:

@@ -76,7 +76,7 @@ def fix_file(
     A file that does not compile is left as it is, and so is one that would not compile afterwards. What a comment in
     the code allows is not mended, nor what only an Airflow newer than the environment's does away with.
     """
-    text, _ = read_source(path, content, python=python)
+    text = read_source(path, content, python=python).text
     if not text:
         return Fixed(content, {})
     rules: Counter[str] = Counter()
@@ -87,7 +87,7 @@ def fix_file(
         written = _encode(content, text, mended)
         if written is None:
             return Fixed(content, {}, "its line ends or its encoding cannot be kept")
-        _, wrong = read_source(path, written, python=python)
+        wrong = read_source(path, written, python=python).findings
         if wrong:
             return Fixed(content, {}, f"it would not compile afterwards: {wrong[0].message}")
         return Fixed(written, dict(sorted(rules.items())))

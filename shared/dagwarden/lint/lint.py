@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from dagwarden.lint.catalogue import Catalogue, load_catalogue
-from dagwarden.lint.compiles import read_source
+from dagwarden.lint.compiles import Source, read_source
 from dagwarden.lint.coverage import drop_eclipsed
 from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.hygiene import check_paths
@@ -42,26 +42,26 @@ def lint_files(
             can tell which file hangs.
         judges_paths: whether names and sizes are judged: the paths are those of a release.
     """
-    sources: dict[ReleasePath, tuple[str, list[Finding]]] = {}
+    sources: dict[ReleasePath, Source] = {}
     for path, content in files.items():
         if path.endswith(".py"):
             watch(path)
             sources[path] = read_source(path, content, python=python)
-    texts = {path: text for path, (text, _) in sources.items() if text}
+    texts = {path: source.text for path, source in sources.items() if source.text}
     rules = [rule for rule in catalogue.patterns if not rule.page.opt_in or rule.page.rule in opted_in]
     with ThreadPoolExecutor(max_workers=1) as beside:
         asked = beside.submit(check_with_ruff, texts, opted_in=opted_in)
-        found = {path: [*of_file] for path, (_, of_file) in sources.items()}
+        found = {path: [*source.findings] for path, source in sources.items()}
         for path, text in texts.items():
             watch(path)
-            found[path] += match_rules(path, text, rules, catalogue.names)
+            found[path] += match_rules(path, text, rules, catalogue.names, code=sources[path].code)
         watch("")
         for finding in asked.result():
             found[ReleasePath(finding.path)].append(finding)
     judged = [
         finding
         for path, of_file in found.items()
-        for finding in apply_suppressions(path, sources[path][0], drop_eclipsed(of_file), catalogue.pages)
+        for finding in apply_suppressions(path, sources[path].text, drop_eclipsed(of_file), catalogue.pages)
     ]
     rated = [rate(finding, catalogue.pages[finding.rule], airflow) for finding in judged]
     return sort_findings([*rated, *(check_paths(files) if judges_paths else ())])

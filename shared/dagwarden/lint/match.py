@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import CodeType
 
 from ast_grep_py import SgNode, SgRoot
 
@@ -12,6 +13,7 @@ from dagwarden.lint.aliases import Names, collect_names, find_aliases, list_rena
 from dagwarden.lint.catalogue import PatternRule
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.page import find
+from dagwarden.lint.parts import Parts
 from dagwarden.lint.plain import is_roundabout, join_literals, list_roundabout
 from dagwarden.lint.rewritten import Replacement, locate, rewrite
 from dagwarden.lint.secrets import mask
@@ -28,13 +30,16 @@ NO_NAMES = collect_names([])
 _VARIABLE = re.compile(r"\$([A-Z_][A-Z0-9_]*)")
 
 
-def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names = NO_NAMES) -> list[Finding]:
+def match_rules(
+    path: str, text: str, rules: Iterable[PatternRule], names: Names = NO_NAMES, *, code: CodeType | None = None
+) -> list[Finding]:
     """What the rules find in a file that compiles. It is parsed only if some rule may match it.
 
     A rule that matches at one place in several ways, a node and a node within it, finds one thing there.
 
     Args:
         names: under which other names the file may import what the rules look for.
+        code: what the text compiles to; without it more rules are tried, and find the same.
     """
     sieve = make_sieve(tuple(rules))
     roundabout = is_roundabout(text)
@@ -43,7 +48,7 @@ def match_rules(path: str, text: str, rules: Iterable[PatternRule], names: Names
     tree = _parse(text) if possible and (aliases or roundabout) else None
     replacements = _list_replacements(tree, text, aliases, roundabout=roundabout) if tree is not None else []
     text = rewrite(text, replacements) if replacements else text
-    possible = sieve.sift_by_form(text, possible)
+    possible = sieve.sift_by_form(Parts(text, code), possible)
     if not possible:
         return []
     root = tree if tree is not None and not replacements else _parse(text)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import re2  # type: ignore[import-untyped]
 
 from dagwarden.lint.catalogue import PatternRule
+from dagwarden.lint.parts import Part, Parts
 
 _MEMORY_BYTES = 16 << 20
 """What RE2 may remember of one set of patterns; what does not fit is worked out again."""
@@ -34,7 +35,7 @@ class Sieve:
         groups = ([frozenset(map(numbers.__getitem__, group)) for group in rule.literals] for rule in rules)
         self._groups = list(zip(rules, groups, strict=True))
         self._words, _ = _make_set(re2.escape(word) for word in words)
-        forms = {rule.needs.pattern: _FAR in rule.needs.pattern for rule in rules if rule.needs is not None}
+        forms = {needs.pattern: _FAR in needs.pattern for rule in rules for needs in rule.needs.values()}
         # What reaches over the whole text doubles the states of all that is searched for with it: the two apart take
         # half the time.
         self._forms = [_make_set(form for form in forms if forms[form] is is_far) for is_far in (False, True)]
@@ -45,24 +46,36 @@ class Sieve:
         found = _search(self._words, text.lower())
         return [rule for rule, groups in self._groups if not any(map(found.isdisjoint, groups))]
 
-    def sift_by_form(self, text: str, rules: Iterable[PatternRule]) -> list[PatternRule]:
-        """Those of the rules whose `needs` and `repeats` the text may satisfy.
+    def sift_by_form(self, parts: Parts, rules: Iterable[PatternRule]) -> list[PatternRule]:
+        """Those of the rules whose needs and `repeats` the text may satisfy.
 
         Args:
-            text: with the names spelt out that the file renames as it imports them.
+            parts: of the file, with the names spelt out that it renames as it imports them.
         """
-        lines = f"\n{text}"
-        folded = lines if text.isascii() else _NOT_ASCII.sub(_fold, lines)
-        found = {asked[number] for made, asked in self._forms for number in _search(made, folded)}
+        found: dict[Part, frozenset[str]] = {}
 
-        def satisfies(needs: re.Pattern[str]) -> bool:
-            return needs.pattern in found if needs.pattern in self._asked else needs.search(lines) is not None
+        def holds(part: Part, needs: re.Pattern[str]) -> bool:
+            if needs.pattern not in self._asked:
+                return needs.search(f"\n{parts[part]}") is not None
+            if part not in found:
+                found[part] = self._find_forms(parts[part])
+            return needs.pattern in found[part]
 
         return [
             rule
             for rule in rules
-            if (rule.needs is None or satisfies(rule.needs)) and (rule.repeats is None or _repeats(rule.repeats, text))
+            # The whole first: most rules fall there, and only then do the parts have to be told apart.
+            if (
+                not rule.needs
+                or any(holds(Part.WHOLE, form) and holds(part, form) for part, form in rule.needs.items())
+            )
+            and (rule.repeats is None or _repeats(rule.repeats, parts[Part.WHOLE]))
         ]
+
+    def _find_forms(self, text: str) -> frozenset[str]:
+        lines = f"\n{text}"
+        folded = lines if text.isascii() else _NOT_ASCII.sub(_fold, lines)
+        return frozenset(asked[number] for made, asked in self._forms for number in _search(made, folded))
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.match import MAX_MATCHES, match_rules
+from dagwarden.lint.parts import Part
 
 
 def test_a_line_full_of_matches_is_told_of_in_part() -> None:
@@ -15,6 +16,6 @@ def test_a_line_full_of_matches_is_told_of_in_part() -> None:
 def test_a_rule_is_not_asked_of_a_file_that_its_sieve_lets_fall() -> None:
     """What the sieve is there for: without it the rule would be compiled for every file that has a schedule."""
     (rule,) = (rule for rule in load_catalogue().patterns if rule.page.rule == "invalid-cron")
-    assert rule.needs is not None
-    assert rule.needs.search('\nDAG("a", schedule="0 5 * * 1-5")\n') is None
-    assert rule.needs.search('\nDAG("a", schedule="0 25 * * *")\n')
+    needs = rule.needs[Part.WHOLE]
+    assert needs.search('\nDAG("a", schedule="0 5 * * 1-5")\n') is None
+    assert needs.search('\nDAG("a", schedule="0 25 * * *")\n')

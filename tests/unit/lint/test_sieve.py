@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagwarden.lint.catalogue import PatternRule, load_catalogue
+from dagwarden.lint.parts import Parts
 from dagwarden.lint.sieve import make_sieve
 
 RULES = load_catalogue().patterns
@@ -25,14 +26,14 @@ def sift_plainly(text: str) -> list[str]:
         rule.page.rule
         for rule in RULES
         if all(any(word in lowered for word in group) for group in rule.literals)
-        and (rule.needs is None or rule.needs.search(lines))
+        and (not rule.needs or any(needs.search(lines) for needs in rule.needs.values()))
         and (rule.repeats is None or len({*rule.repeats.findall(text)}) < len(rule.repeats.findall(text)))
     ]
 
 
 def sift(text: str) -> list[str]:
     sieve = make_sieve(RULES)
-    return [rule.page.rule for rule in sieve.sift_by_form(text, sieve.sift_by_words(text))]
+    return [rule.page.rule for rule in sieve.sift_by_form(Parts(text), sieve.sift_by_words(text))]
 
 
 @given(st.lists(st.sampled_from(SNIPPETS), max_size=30).map("".join))
