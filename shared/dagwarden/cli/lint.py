@@ -76,6 +76,7 @@ def lint(  # noqa: PLR0917 (typer reads options by name)
         processes=jobs or os.cpu_count() or 1,
         timeout_s=timeout_s,
         dags_only=dags_only,
+        hashes_lines=form is Format.SARIF and not as_json,
     )
     if diff:
         raise typer.Exit(1 if _show_diff(run.fix()) else 0)
@@ -94,6 +95,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     processes: int
     timeout_s: float
     dags_only: bool
+    hashes_lines: bool
 
     def fix(self) -> dict[str, Fixed]:
         """Each file as it should be written."""
@@ -150,6 +152,7 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
             python=self.setup.python,
             airflow=self.setup.airflow,
             opted_in=self.setup.opted_in,
+            hashes_lines=self.hashes_lines,
             places=(places := {**self.found.places, **self.found.beside}),
             tops=list_tops(place.path for place in places.values()),
         )

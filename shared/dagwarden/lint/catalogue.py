@@ -33,7 +33,7 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _CODE = re.compile(r"DW\d{3}")
 _OWN_CODE = re.compile(r"(?!DW)[A-Z]{2,8}\d{1,4}")
 
-_NEEDS = {"needs": Part.WHOLE, "needs_at_import": Part.AT_IMPORT, "needs_in_functions": Part.IN_FUNCTIONS}
+_NEEDS = {"needs": Part.WHOLE, "needs_at_import": Part.AT_IMPORT, "needs_in_tasks": Part.IN_TASKS}
 
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -53,8 +53,8 @@ class RuleMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     included."""
     needs_at_import: str = ""
     """The same, of the lines that run when the file is imported, those of functions left out: see `parts`."""
-    needs_in_functions: str = ""
-    """The same, of the lines of functions. Of several such expressions, one is enough."""
+    needs_in_tasks: str = ""
+    """The same, of the lines of functions decorated as tasks. Of several such expressions, one is enough."""
     repeats: str = ""
     """A Python regular expression with one group, for rules on what stands twice: every file with a match holds two
     places of this form whose groups are equal."""

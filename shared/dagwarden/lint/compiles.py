@@ -65,10 +65,21 @@ def read_source(path: str, content: bytes, *, python: tuple[int, int]) -> Source
     return Source((code,)) if isinstance(code, Finding) else Source(findings, text, code)
 
 
+def find_encoding(content: bytes) -> str:
+    """The encoding that Python reads a file in.
+
+    Raises:
+        SyntaxError: it declares one that is none, or contradicts its byte order mark.
+    """
+    if content.isascii() and b"coding" not in content:  # most files; to be sure of the others takes a while
+        return "utf-8"
+    return tokenize.detect_encoding(io.BytesIO(content).readline)[0]
+
+
 def _decode(path: str, content: bytes) -> str | Finding:
     page = file_rules.UNDECODABLE_BYTES
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        encoding = find_encoding(content)
     except SyntaxError as error:
         return find(page, f"declares no usable encoding: {error.msg or error}", path=path, line=1)
     try:

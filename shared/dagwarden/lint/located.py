@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tokenize
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from dagwarden.lint.compiles import find_encoding
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.line_hash import read_lines
 from dagwarden.lint.page import Page
@@ -27,14 +26,20 @@ class Located(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     """Hexadecimal; the same for the same rule and text of the line, wherever in the file it moved."""
     line_hash: str = ""
-    """GitHub's `primaryLocationLineHash`."""
+    """GitHub's `primaryLocationLineHash`, where it was asked for."""
 
 
-def locate_findings(content: bytes, findings: Sequence[Finding], pages: Mapping[str, Page]) -> list[Located]:
-    """The findings of one file with their lines; no secret that a finding points at is in them."""
+def locate_findings(
+    content: bytes, findings: Sequence[Finding], pages: Mapping[str, Page], *, hashes_lines: bool = True
+) -> list[Located]:
+    """The findings of one file with their lines; no secret that a finding points at is in them.
+
+    Args:
+        hashes_lines: whether GitHub's hashes are wanted too: the file is then read once more.
+    """
     if not findings:
         return []
-    hashes = read_lines(content.decode("utf-8", "replace"))
+    hashes = read_lines(content.decode("utf-8", "replace")) if hashes_lines else None
     lines = _split(content)
     secret = [finding for finding in map(_original, findings) if _points_at_secret(finding, pages)]
     hidden = _hide(lines, secret)
@@ -50,7 +55,7 @@ def locate_findings(content: bytes, findings: Sequence[Finding], pages: Mapping[
                 finding=finding,
                 source=source,
                 fingerprint=make_fingerprint(rule, source, seen[key]),
-                line_hash=hashes.hash_line(max(finding.line, 1), hidden),
+                line_hash=hashes.hash_line(max(finding.line, 1), hidden) if hashes else "",
             )
         )
     return located
@@ -70,8 +75,7 @@ def count_allowed(findings: Iterable[Finding]) -> dict[str, int]:
 def _split(content: bytes) -> list[str]:
     """The lines as the rules saw them; of a file that is no text, as well as can be."""
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        text = content.decode(encoding, "replace")
+        text = content.decode(find_encoding(content), "replace")
     except (SyntaxError, LookupError):
         text = content.decode("utf-8-sig", "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -1,4 +1,4 @@
-"""The lines of a file that run when it is imported, and those of its functions, told apart by its compiled code."""
+"""The lines of a file that run when it is imported, and those of its tasks, told apart by its compiled code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from types import CodeType
 
-# Wider than what rules take for the decorator of a function that runs at import: more is then looked at, not less.
+# Wider than what rules take for these decorators: more is then looked at, not less.
 _RUNS_NOW = re.compile(r"@ *[\w.]*(dag|task_group)")
+_TASK = re.compile(r"@ *[\w.]*task(?!_group)")
 
 
 class Part(enum.Enum):
@@ -19,8 +20,8 @@ class Part(enum.Enum):
     WHOLE = "whole"
     AT_IMPORT = "at import"
     """Without the bodies of functions, but for those that Airflow's decorators run."""
-    IN_FUNCTIONS = "in functions"
-    """With their decorators."""
+    IN_TASKS = "in tasks"
+    """Of functions decorated as tasks, their decorators included."""
 
 
 class Parts:
@@ -33,7 +34,7 @@ class Parts:
     def __getitem__(self, part: Part) -> str:
         if part is Part.WHOLE or self._code is None:
             return self._text
-        return self._at_import if part is Part.AT_IMPORT else self._in_functions
+        return self._at_import if part is Part.AT_IMPORT else self._in_tasks
 
     @functools.cached_property
     def _at_import(self) -> str:
@@ -44,15 +45,23 @@ class Parts:
         return "\n".join(lines)
 
     @functools.cached_property
-    def _in_functions(self) -> str:
+    def _in_tasks(self) -> str:
         assert self._code is not None
-        now = {line for _, _, line in self._code.co_lines()}
-        for function in _list_functions(self._code):
-            body, end = _find_body(function)
-            if not body:
-                return self._text
-            now.difference_update(range(function.co_firstlineno, end))
-        return "\n".join([line for number, line in enumerate(self._text.split("\n"), 1) if number not in now])
+        lines, pending = self._text.split("\n"), [self._code]
+        others, within = set[int | None](), set[int]()
+        while pending:
+            code = pending.pop()
+            others.update(line for _, _, line in code.co_lines())
+            for function in _list_functions(code):
+                body, end = _find_body(function)
+                if not body:
+                    return self._text
+                if _is_headed(function, body, lines, _TASK):
+                    within.update(range(function.co_firstlineno, end))
+                else:
+                    pending.append(function)
+        dropped = others - within
+        return "\n".join([line for number, line in enumerate(lines, 1) if number not in dropped])
 
 
 def _find_later(code: CodeType, lines: list[str]) -> Iterator[tuple[int, int]]:
@@ -60,10 +69,14 @@ def _find_later(code: CodeType, lines: list[str]) -> Iterator[tuple[int, int]]:
     the place after its last."""
     for function in _list_functions(code):
         body, end = _find_body(function)
-        if body and not _RUNS_NOW.search("\n".join(lines[function.co_firstlineno - 1 : body - 1])):
+        if body and not _is_headed(function, body, lines, _RUNS_NOW):
             yield body - 1, end - 1
         else:
             yield from _find_later(function, lines)
+
+
+def _is_headed(function: CodeType, body: int, lines: list[str], decorator: re.Pattern[str]) -> bool:
+    return decorator.search("\n".join(lines[function.co_firstlineno - 1 : body - 1])) is not None
 
 
 def _list_functions(code: CodeType) -> Iterator[CodeType]:

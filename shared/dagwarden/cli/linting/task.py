@@ -35,6 +35,8 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
     tops: frozenset[str] | None = None
     """The top-level names of the releases: a file that imports none of them is not read for what it imports. None:
     every file is."""
+    hashes_lines: bool = True
+    """Whether the report will tell GitHub's hashes of lines."""
 
     def lint(self, paths: Sequence[str], watch: Watch) -> list[Linted]:
         """The findings of each of these files."""
@@ -62,7 +64,7 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
         told = [*findings, *(_check_path(path, place, content) if place else ())]
         return Linted(
             path=path,
-            found=tuple(locate_findings(content, told, self.catalogue.pages)),
+            found=tuple(locate_findings(content, told, self.catalogue.pages, hashes_lines=self.hashes_lines)),
             might_hold_dag=might_hold_dag(content, airflow=self.airflow),
             imports=self._read_imports(place, content) if place else None,
         )
