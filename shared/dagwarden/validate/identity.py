@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 
@@ -168,12 +169,12 @@ def _find_absent(arguments: tuple[Argument, ...], operators: Iterable[str]) -> I
     """What bodies could say and do not: what they create runs as a service's default account, or strangers reach it."""
     own = {operator.rpartition(".")[2] for operator in operators}
     for kind, bodies in _BODIES:
-        for name in own & bodies.keys():
+        for name in sorted(own & bodies.keys()):
             for body, paths in bodies[name]:
                 for argument in arguments:
                     if argument.name == body and argument.value is not None:
                         yield from _find_absent_in(kind, argument, paths)
-    for name in own & OPEN_ARGUMENTS.keys():
+    for name in sorted(own & OPEN_ARGUMENTS.keys()):
         for argument in arguments:
             if argument.name == OPEN_ARGUMENTS[name] and not argument.value:
                 yield _fact(FactKind.PUBLIC_ADDRESS, argument.name, None, argument.known)
@@ -183,23 +184,25 @@ _BODIES = ((FactKind.SERVICE_ACCOUNT, BODIES), (FactKind.PUBLIC_ADDRESS, OPEN_BO
 
 
 def _find_absent_in(kind: FactKind, argument: Argument, paths: tuple[str, ...]) -> Iterator[IdentityFact]:
-    values = [each for path in paths for each in _follow(argument.value, path.split("."))]
+    """Absent where no place is said for all that the body lists: one item that says nothing is enough."""
+    values = [_follow(argument.value, path.split(".")) for path in paths]
     place = f"{argument.name}.{paths[0]}"
-    if not any(each is not None for each in values):
+    if not any(found and None not in found for found in values):
         yield _fact(kind, place, None, argument.known)
-    for each in values:
+    for each in itertools.chain.from_iterable(values):
         if isinstance(each, Opaque):
             yield _fact(kind, place, each, argument.known)
 
 
 def _follow(value: Plain, path: list[str]) -> list[Plain]:
-    """What stands at a place of a body, through lists; a value that is not known stands for all inside it."""
+    """What stands at a place of a body, through lists, whose items without it count as None; a value that is not known
+    stands for all inside it."""
     if isinstance(value, Opaque) or not path:
         return [value]
     if isinstance(value, str):
         return [Opaque(Known.TEMPLATED)] if TEMPLATE.search(value) else []
     if isinstance(value, list):
-        return [found for each in value for found in _follow(each, path)]
+        return [found for each in value for found in _follow(each, path) or [None]]
     if isinstance(value, dict):
         return [found for key, held in value.items() if snake_case(key) == path[0] for found in _follow(held, path[1:])]
     return []

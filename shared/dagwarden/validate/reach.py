@@ -26,9 +26,9 @@ OPENS: dict[str, frozenset[str]] = {
     "enable_private_endpoint": _NO,
     "enable_private_environment": _NO,
     "private_instance": _NO,
-    "ip_configuration": frozenset({"worker_ip_public", "1"}),
-    "ingress": frozenset({"ingress_traffic_all", "all", "1"}),
-    "ingress_settings": frozenset({"allow_all", "1"}),
+    "ip_configuration": frozenset({"worker_ip_public", "1", "worker_ip_unspecified", "0", ""}),
+    "ingress": frozenset({"ingress_traffic_all", "all", "1", "ingress_traffic_unspecified", "0", ""}),
+    "ingress_settings": frozenset({"allow_all", "1", "ingress_settings_unspecified", "0", ""}),
 }
 """Field -> its values, in small letters, by which the thing has a public address or lets everybody connect.
 
