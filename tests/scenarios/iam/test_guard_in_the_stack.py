@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pytest
+from google.cloud.pubsub_v1 import PublisherClient
+from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTransport
 
 from localcloud.stack import blueprint as plan
 from localcloud.stack.run import Stack
@@ -85,6 +88,21 @@ def test_the_stacks_own_iam_is_in_order(stack: Stack) -> None:
     found = dagwarden(stack, "audit", "--kind", "iam.found")
     assert [each for each in found if EVE not in each["why"]["reason"]] == []
     assert not Path(stack.folder / "logs" / "iam_guard.log").read_text().count("Traceback")
+
+
+def test_the_schedule_finds_all_of_the_stack_in_order_but_what_eve_was_given(stack: Stack) -> None:
+    topic = f"projects/{plan.PROJECT}/topics/{plan.IAM_TOPIC}"
+    with (
+        grpc.insecure_channel(stack.endpoints.pubsub) as channel,
+        PublisherClient(transport=PublisherGrpcTransport(channel=channel)) as publisher,
+    ):
+        publisher.publish(topic, b"look").result(timeout=10)
+    deadline = time.monotonic() + 30
+    while not (checked := dagwarden(stack, "audit", "--kind", "iam.checked")) and time.monotonic() < deadline:
+        pass
+    [details] = [each["details"] for each in checked]
+    assert details["rules"] == {"direct-bucket-writer": 1, "consumer-member": 1}
+    assert f"//composer.googleapis.com/{plan.COMPOSER}" in details["looked_at"]
 
 
 def test_a_setting_of_composers_that_is_changed_is_told_of_and_its_fix_puts_it_right(stack: Stack) -> None:
