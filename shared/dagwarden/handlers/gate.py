@@ -46,6 +46,7 @@ from dagwarden.handlers.offer import (
     withdraw,
 )
 from dagwarden.handlers.offer_lint import OfferLinter, versions_of
+from dagwarden.handlers.rollbacks import spell_out
 from dagwarden.handlers.stages import Stages
 from dagwarden.handlers.turns import Turns
 from dagwarden.handlers.validation import Validation
@@ -190,9 +191,13 @@ class Gate:
         findings = [*findings, *check_newest(self._cloud, offer)]
         with stages.time("imports"):
             imports = self._imports.at(state) if changes_python(offer) else None
+        target = self._find_target(offer)
+        if target is not None and policy is not None and policy.validate.rollbacks == "imported":
+            with stages.time("read"):
+                offer = msgspec.structs.replace(offer, files=spell_out(self._ledger, offer, state).files)
         with stages.time("decide"):
             case = weigh(
-                offer, policy, findings, state, self._find_target(offer),
+                offer, policy, findings, state, target,
                 environment=self._describe(offer.environment), imports=imports, now=self._now(),
             )  # fmt: skip
             judgement = judge(case)

@@ -153,8 +153,10 @@ def judge(case: Case, *, validated: ValidateAnswer | None = None, approvals: tup
 
 def may_be_imported(offer: Offer, policy: Policy, judgement: Judgement) -> bool:
     """Whether the code of an offer is to be run, given what is known without: only that of a push which is whole and
-    of somebody who may push, and never what a rollback brings back."""
-    if policy.validate.imports == "skipped" or offer.manifest.rollback_to is not None or not judgement.changes:
+    of somebody who may push, and what a rollback brings back only where the policy wants that."""
+    if policy.validate.imports == "skipped" or not judgement.changes:
+        return False
+    if offer.manifest.rollback_to is not None and policy.validate.rollbacks == "skipped":
         return False
     fixed = index_rules()
     return not any(finding.severity is Severity.ERROR and fixed.get(finding.rule) for finding in judgement.findings)

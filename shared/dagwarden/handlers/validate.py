@@ -21,6 +21,7 @@ from dagwarden.errors import (
     PreconditionFailed,
 )
 from dagwarden.handlers.offer import Offer, read_offer
+from dagwarden.handlers.rollbacks import spell_out
 from dagwarden.handlers.stages import Stages
 from dagwarden.ledger.read import Ledger
 from dagwarden.names import EnvironmentName, ReleaseNumber, ReleasePath, parse_inbox_object
@@ -115,6 +116,8 @@ class ValidateService:
             if room.tidying is not None:
                 room.tidying.result()
             tree = room.replica.follow(request.base)
+        if offer.manifest.rollback_to is not None:
+            offer = spell_out(self._ledger, offer, self._ledger.state(request.environment, request.base))
         changes = offer.manifest.changes
         pushed = [change.path for change in changes]
         try:

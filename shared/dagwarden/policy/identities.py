@@ -60,7 +60,7 @@ def check_identities(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
     files = {file.path: file for file in facts.files}
     mentions = itertools.groupby(sorted(facts.mentions, key=lambda each: each.path), key=lambda each: each.path)
     named = {path: list(group) for path, group in mentions}
-    unread = _find_unread(facts)
+    unread = _find_unread(policy, facts)
     for path in sorted({*files, *named, *unread}):
         allowances = Allowances(policy, path, own)
         told = [*_check_file(allowances, files.get(path)), *_check_text(allowances, files, named.get(path, []))]
@@ -70,9 +70,9 @@ def check_identities(policy: Policy, facts: PushFacts) -> Iterator[Finding]:
         yield from _tell(path, told)
 
 
-def _find_unread(facts: PushFacts) -> frozenset[str]:
-    """What may define DAGs that nobody has read. Plugins define none; a rollback puts what was judged once."""
-    if facts.manifest.rollback_to is not None:
+def _find_unread(policy: Policy, facts: PushFacts) -> frozenset[str]:
+    """What may define DAGs that nobody has read. Plugins define none; a rollback may put what was judged once."""
+    if facts.manifest.rollback_to is not None and policy.validate.rollbacks == "skipped":
         return frozenset()
     return frozenset(path for path in facts.unread if not path.startswith("plugins/"))
 

@@ -50,6 +50,13 @@ class Validation(Section, frozen=True, kw_only=True):
         Literal["required", "skipped"],
         Meta(description="whether DAG files are imported before they are released; `skipped`: only their text is read"),
     ] = "required"
+    rollbacks: Annotated[
+        Literal["imported", "skipped"],
+        Meta(
+            description="whether what a rollback brings back is imported too, and held against teams and conditions as "
+            "they are now; `skipped`: it was judged when it was pushed"
+        ),
+    ] = "skipped"
     import_timeout_s: Annotated[float, Meta(ge=0.1, le=600, description="seconds one import may take")] = 30.0
     memory_bytes: Annotated[int, Meta(ge=67_108_864, description="bytes one import may take, beyond Airflow's")] = (
         536_870_912

@@ -29,6 +29,7 @@ PUSHED: dict[str, tuple[PushAttempt, ...]] = {
 
 ELSEWHERE: tuple[tuple[str, str], ...] = (
     ("a plugin that makes standing tasks of others run as somebody else", "tests/scenarios/validation/test_validation.py::test_a_plugin_that_makes_standing_tasks_run_as_somebody_else_is_denied"),
+    ("going back to a release of an account that the team may use no more", "tests/scenarios/validation/test_validation.py::test_a_rollback_is_held_against_the_teams_of_now_where_the_policy_wants_that"),
     ("a push changed after its verdict", "tests/scenarios/red_team/test_pushes.py::test_a_push_changed_after_its_verdict_changes_nothing"),
     ("an old push offered again", "tests/scenarios/red_team/test_pushes.py::test_a_push_offered_again_later_brings_nothing_back"),
     ("other bytes than were signed for", "tests/scenarios/red_team/test_pushes.py::test_other_bytes_than_were_signed_for_are_denied"),

@@ -246,3 +246,23 @@ def test_a_plugin_that_makes_standing_tasks_run_as_somebody_else_is_denied(desk:
     assert verdict is not None
     told = [(finding.path, finding.line) for finding in verdict.findings if finding.rule == "impersonation-not-allowed"]
     assert told == [(A, 6)]
+
+
+def test_a_rollback_is_held_against_the_teams_of_now_where_the_policy_wants_that(desk: Desk) -> None:
+    before = IMPORTING.format(project=desk.cloud.settings.project)
+    again = before.replace("imports: required\n", "imports: required\n  rollbacks: imported\n") + TEAMS
+    uses = dag("a", "from loaders import Load") + '    Load(task_id="load")\n'
+    desk.allow(desk.push({A: uses, "plugins/loaders.py": LOADERS.format(who=FINANCE)}, head="one"))
+    desk.allow(desk.push({A: dag("a")}, base="one", head="two"))
+    desk.allow(desk.push({"plugins/loaders.py": LOADERS.format(who=SALES)}, base="two", head="three"))
+    desk.write_policy(again)
+    verdict = desk.deliver(desk.push(rollback_to=1))
+    assert verdict is not None
+    assert verdict.release is None
+    told = {(finding.rule, finding.path) for finding in verdict.findings if finding.clause}
+    assert told >= {("impersonation-not-allowed", A), ("service-account-not-allowed", "plugins/loaders.py")}
+    assert desk.allow(desk.push({A: dag("a2")}, base="three", head="four")) == 4
+    assert desk.allow(desk.push(rollback_to=3)) == 5, "what the teams may use is brought back"
+    desk.write_policy(before + TEAMS)
+    assert desk.allow(desk.push(rollback_to=1)) == 6, "it was judged when it was pushed"
+    desk.check()
