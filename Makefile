@@ -58,7 +58,8 @@ test-airflow2: install ## hold the validator beside DagBag of Airflow 2.11 (in a
 	$(UV) venv -q --allow-existing --python 3.11 $(AIRFLOW2)
 	$(UV) pip install -q --python $(AIRFLOW2)/bin/python $(addprefix --constraint ,$(AIRFLOW2_CONSTRAINTS)) \
 	  apache-airflow==2.11.2 msgspec ast-grep-py pyyaml pyseccomp
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests/scenarios/validate/airflow2.py
+	VALIDATE_PYTHON=$(abspath $(AIRFLOW2))/bin/python $(BIN)/python -m pytest -q -p no:cacheprovider \
+	  tests/scenarios/validate/airflow2.py tests/scenarios/validate/test_against_dagbag.py
 
 lint: install ## ruff, mypy --strict, ast-grep test
 	$(BIN)/ruff check .
