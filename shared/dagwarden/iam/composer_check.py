@@ -24,6 +24,8 @@ from dagwarden.policy.model import Policy
 
 MOST_CHARACTERS = 200
 """Of a value that is told."""
+MOST_FLAG_CHARACTERS = 2_000
+"""Of a command that is told; where it would be longer, the message says what is wrong and nothing how."""
 MOST_NAMED = 10
 """Packages or ranges named in one finding."""
 
@@ -43,7 +45,8 @@ class Look(msgspec.Struct, frozen=True):
     ) -> IamFinding:
         """A finding on the setting at `path` of the API's `Environment`, with the flags that put it right."""
         resource = name_environment(self.described.composer)
-        fix = SetEnvironment(environment=self.described.composer, flags=flags) if flags else None
+        is_told = 0 < sum(map(len, flags)) <= MOST_FLAG_CHARACTERS
+        fix = SetEnvironment(environment=self.described.composer, flags=flags) if is_told else None
         return IamFinding(
             finding=find(page, f"{path}: {message}", clause=self.policy.clause("iam", *clause)),
             resource=resource,
@@ -208,6 +211,7 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)(.*)", re.DOTALL)
 
 
 def _check_packages(look: Look) -> Iterator[IamFinding]:
+    """Of those that somebody installed: what comes with the image is told nowhere, so one not here may be there."""
     path = "config.softwareConfig.pypiPackages"
     have = {_fold(name): (name, f"{name}{said}") for name, said in look.config.software_config.pypi_packages.items()}
     parts = [found for text in look.described.packages if (found := _REQUIREMENT.fullmatch(text))]
@@ -216,12 +220,12 @@ def _check_packages(look: Look) -> Iterator[IamFinding]:
         said = f"{_name(extra)} installed, and environment.yaml does not name it"
         flag = f"--remove-pypi-packages={','.join(extra)}"
         yield look.tell(rules.PACKAGES_DIFFER, path, ", ".join(extra), said, flag)
-    for key in sorted(wanted):
-        has = have[key][1] if key in have else ""
-        if _spell(has) != _spell(wanted[key][1]):
-            said = f"environment.yaml names `{wanted[key][1]}`, and {f'`{has}`' if has else 'nothing'} is installed"
-            flag = f"--update-pypi-package={wanted[key][1].replace(' ', '')}"
-            yield look.tell(rules.PACKAGES_DIFFER, f"{path}.{wanted[key][0]}", has, said, flag)
+    for key in sorted(have.keys() & wanted.keys()):
+        has, (name, said) = have[key][1], wanted[key]
+        if _spell(has) != _spell(said):
+            message = f"environment.yaml names `{said}`, and `{has}` is installed"
+            flag = f"--update-pypi-package={said.replace(' ', '')}"
+            yield look.tell(rules.PACKAGES_DIFFER, f"{path}.{name}", has, message, flag)
 
 
 def _fold(name: str) -> str:

@@ -76,8 +76,8 @@ IMAGE_DEPRECATED = iam_page(
 )  # fmt: skip
 PACKAGES_DIFFER = iam_page(
     "DW592", "environment-packages-differ", _WARNING,
-    "Finds packages that the environment has and environment.yaml does not name so, or the other way round.",
-    "A package runs as the environment; and DAGs are judged beside packages that are not there.",
+    "Finds packages installed in the environment that environment.yaml does not name, or names in another version.",
+    "A package runs as the environment; and DAGs are judged beside others than they will find.",
     "Bring the two in step.",
 )  # fmt: skip
 SNAPSHOTS_OFF = iam_page(

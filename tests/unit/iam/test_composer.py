@@ -81,7 +81,7 @@ def test_every_rule_is_seen_and_none_takes_members_out() -> None:
         ({"config": {"webServerNetworkAccessControl": None}, "iam": "composer: {web_server_ranges: [10.0.0.0/8]}"},
          ["--update-web-server-allow-ip=ip_range=10.0.0.0/8"]),
         ({"environment": {"airflow": "3.3.3"}}, ["--airflow-version=3.3.3"]),
-        ({"environment": {"packages": ["pandas >=2"]}}, ["'--update-pypi-package=pandas>=2'"]),
+        ({"environment": {"packages": ["a >=2"]}, "packages": {"a": "==1"}}, ["'--update-pypi-package=a>=2'"]),
         ({"packages": {"b": "", "a": "==1"}}, ["--remove-pypi-packages=a,b"]),
         ({"variables": {"DB_PASSWORD": "x"}}, ["--remove-env-variables=DB_PASSWORD"]),
         ({"config": {"nodeConfig": {}}}, []),
@@ -117,6 +117,7 @@ def test_what_is_huge_is_cut_and_told_once() -> None:
     assert len(found) == 3
     assert all(len(each.finding.message) < 12 * MOST_CHARACTERS for each in found)
     assert all(len(each.setting.value) <= MOST_CHARACTERS for each in found if each.setting)
+    assert len(msgspec.json.encode(found)) < 20_000
 
 
 def origin(name: str, minute: int) -> Origin:
