@@ -21,8 +21,9 @@ import msgspec
 
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
-from dagwarden.lint.graph import build_graph, find_roots
+from dagwarden.lint.graph import build_graph
 from dagwarden.lint.import_rules import check_part
+from dagwarden.lint.imports import ROOTS
 from dagwarden.lint.lint import lint_files
 from dagwarden.names import ReleasePath
 
@@ -98,7 +99,7 @@ def lint_repository(checkouts: Path, repository: Repository) -> tuple[int, list[
     tree = dict(_read(root, repository))
     files = {path: content for path, content in tree.items() if not _is_test(path)}
     whole: dict[str, bytes] = {str(path): content for path, content in tree.items()}
-    graph = build_graph(whole, roots=find_roots(whole))
+    graph = build_graph(whole, roots=_find_roots(whole))
     findings = [*lint_files(files, load_catalogue()), *check_part(graph, files)]
     lines = {path: content.decode("utf-8", "replace").split("\n") for path, content in files.items()}
     hits = [
@@ -107,6 +108,21 @@ def lint_repository(checkouts: Path, repository: Repository) -> tuple[int, list[
         if found.path in lines
     ]
     return len(files), hits
+
+
+def _find_roots(paths: Iterable[str]) -> tuple[str, ...]:
+    """The roots among the folders of a checkout: each `dags` and `plugins` that lies in no other; "" without any.
+
+    >>> _find_roots(["etl/dags/a/plugins/b.py", "etl/plugins/c.py"])
+    ('etl/dags', 'etl/plugins')
+    """
+    found = set()
+    for path in paths:
+        folders = path.split("/")[:-1]
+        places = [at for at, folder in enumerate(folders) if folder in ROOTS]
+        if places:
+            found.add("/".join(folders[: places[0] + 1]))
+    return tuple(sorted(found)) or ("",)
 
 
 def _read(root: Path, repository: Repository) -> Iterator[tuple[ReleasePath, bytes]]:

@@ -125,21 +125,6 @@ def build_graph(files: Mapping[str, bytes], *, roots: tuple[str, ...] = ROOTS) -
     return ImportGraph({}, {}, {}, frozenset(), roots).replace(imports)
 
 
-def find_roots(paths: Iterable[str]) -> tuple[str, ...]:
-    """The roots among the folders of a checkout: each `dags` and `plugins` that lies in no other; "" without any.
-
-    >>> find_roots(["etl/dags/a/plugins/b.py", "etl/plugins/c.py"])
-    ('etl/dags', 'etl/plugins')
-    """
-    found = set()
-    for path in paths:
-        folders = path.split("/")[:-1]
-        places = [at for at, folder in enumerate(folders) if folder in ROOTS]
-        if places:
-            found.add("/".join(folders[: places[0] + 1]))
-    return tuple(sorted(found)) or ("",)
-
-
 def affected(graph: ImportGraph, changed: Iterable[str]) -> set[str]:
     """The files that run differently when some change: those themselves, and all that import them, however far.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagwarden.lint.graph import ImportGraph, Status, affected, build_graph, find_roots
+from dagwarden.lint.graph import ImportGraph, Status, affected, build_graph
 from dagwarden.lint.imports import UNREADABLE, Import, When, read_imports
 
 TREE = {
@@ -226,11 +226,3 @@ def test_what_is_no_python_imports_nothing(content: bytes) -> None:
     found = read_imports("dags/a.py", content)
     assert found.imports == ()
     assert found == UNREADABLE or not content
-
-
-def test_roots_are_found_where_a_checkout_keeps_them() -> None:
-    assert find_roots(["src/dags/a.py", "src/dags/x/dags/b.py", "src/plugins/c.py", "setup.py"]) == (
-        "src/dags",
-        "src/plugins",
-    )
-    assert find_roots(["a.py", "b/c.py"]) == ("",)
