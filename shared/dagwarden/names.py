@@ -110,6 +110,16 @@ def owner_of(path: str) -> ReleasePath:
     return ReleasePath(head + zipped.rstrip("/"))
 
 
+def audience(environment: EnvironmentName) -> str:
+    """Whom an attestation is for: it is good for one environment."""
+    return f"dagwarden:{environment}"
+
+
+def approval_audience(environment: EnvironmentName) -> str:
+    """Whom an approval is for: never the same as an attestation, so that neither passes for the other."""
+    return f"{audience(environment)}:approval"
+
+
 # ---- inbox -------------------------------------------------------------------------------------------------------
 
 

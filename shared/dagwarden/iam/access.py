@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from dagwarden.iam.holders import Holder, list_holders
 from dagwarden.iam.members import parse_member
 from dagwarden.iam.roles import list_unknown
 from dagwarden.iam.snapshot import Snapshot, list_grants, name_account, name_bucket, name_project
+from dagwarden.names import EnvironmentName, approval_audience, audience
 from dagwarden.policy.globs import match_name
 from dagwarden.policy.model import Action, Policy
 
@@ -185,7 +186,8 @@ def _list_gains(policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:
 
 def _find_pushers(policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:
     environment, inbox = snapshot.places.environment, snapshot.places.inbox
-    for holder in _create(snapshot, inbox, f"{environment}/pushes/"):
+    creators = _create(snapshot, inbox, f"{environment}/pushes/")
+    for holder in (*creators, *_list_signers(policy, audience(EnvironmentName(environment)), creators)):
         name = parse_member(holder.member).name
         for index, pusher in enumerate(policy.pushers):
             if match_name(name, pusher.principals):
@@ -201,11 +203,21 @@ def _find_pushers(policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:
 
 
 def _find_approvers(policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:
-    for holder in _create(snapshot, snapshot.places.inbox, f"{snapshot.places.environment}/approvals/"):
+    environment, inbox = snapshot.places.environment, snapshot.places.inbox
+    creators = _create(snapshot, inbox, f"{environment}/approvals/")
+    for holder in (*creators, *_list_signers(policy, approval_audience(EnvironmentName(environment)), creators)):
         for index, entry in enumerate(policy.approvals):
             if match_name(parse_member(holder.member).name, entry.approvers):
                 way = f"{holder.step}; `{entry.name}` ({policy.clause('approvals', index)})"
                 yield Gain(Ability.APPROVE, holder.member, way)
+
+
+def _list_signers(policy: Policy, namespace: str, creators: Sequence[Holder]) -> Iterator[Holder]:
+    """Who signs by an SSH key, dates aside: what they sign counts whoever uploads it, if there is anybody who can."""
+    for index, signer in enumerate(policy.signers if creators else ()):
+        if match_name(namespace, signer.namespaces):
+            kind = "serviceAccount" if signer.principal.endswith(".gserviceaccount.com") else "user"
+            yield Holder(f"{kind}:{signer.principal}", f"an SSH key ({policy.clause('signers', index)})")
 
 
 def _find_writers(_policy: Policy, snapshot: Snapshot) -> Iterator[Gain]:

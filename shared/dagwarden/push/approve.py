@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dagwarden.errors import AccessDenied, InvalidInput
-from dagwarden.names import Digest, EnvironmentName, PushId, approval_object
+from dagwarden.names import Digest, EnvironmentName, PushId, approval_audience, approval_object
 from dagwarden.policy.facts import Approval
 from dagwarden.policy.signers import Signer
-from dagwarden.push.attest import ATTESTATION, LIFETIME, audience, check_times, make_claims, verify_claims
+from dagwarden.push.attest import ATTESTATION, LIFETIME, check_times, make_claims, verify_claims
 from dagwarden.push.ssh_attest import sign_with_key, verify_signature
 from dagwarden.push.submit import make_nonce
 from dagwarden.wire import encode
@@ -37,11 +37,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """When it was said, in seconds since 1970."""
     exp: int
     """When it must have arrived."""
-
-
-def approval_audience(environment: EnvironmentName) -> str:
-    """Whom an approval is for: never the same as an attestation, so that neither passes for the other."""
-    return f"{audience(environment)}:approval"
 
 
 def submit_approval(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dagwarden.errors import AccessDenied, InvalidInput
-from dagwarden.names import EnvironmentName, PushId
+from dagwarden.names import EnvironmentName, PushId, audience
 from dagwarden.policy.verdict import Principal
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ ATTESTED_BY_JWT = "jwt"
 _SERVICE_ACCOUNT = re.compile(r"[a-z0-9][-a-z0-9]{0,62}@[a-z0-9][-a-z0-9.]{0,190}\.gserviceaccount\.com")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _REQUIRED = ("iss", "sub", "aud", "iat", "exp", "push_id")
-
-
-def audience(environment: EnvironmentName) -> str:
-    """Whom an attestation is for: it is good for one environment."""
-    return f"dagwarden:{environment}"
 
 
 def make_claims(

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dagwarden.errors import AccessDenied, InvalidInput
-from dagwarden.names import EnvironmentName, PushId
+from dagwarden.names import EnvironmentName, PushId, audience
 from dagwarden.policy.signers import Signer, find_signer
 from dagwarden.policy.verdict import Principal
-from dagwarden.push.attest import CLOCK_SKEW, MAX_LIFETIME, audience
+from dagwarden.push.attest import CLOCK_SKEW, MAX_LIFETIME
 from dagwarden.push.ssh_signature import put_in_one_line, read_signature
 
 ATTESTED_BY_SSH = "ssh"

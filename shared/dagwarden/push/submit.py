@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dagwarden.errors import AccessDenied, NotFound, Unavailable
-from dagwarden.names import EnvironmentName, PushId, held_object, push_object, verdict_object
+from dagwarden.names import EnvironmentName, PushId, audience, held_object, push_object, verdict_object
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.archive import pack
-from dagwarden.push.attest import ATTESTATION, audience, make_claims
+from dagwarden.push.attest import ATTESTATION, make_claims
 from dagwarden.push.changes import Offer
 from dagwarden.push.manifest import PushManifest, push_id
 from dagwarden.push.ssh_attest import sign_with_key

@@ -49,6 +49,29 @@ def test_pushing_takes_both_the_inbox_and_the_policy() -> None:
     assert abilities(matrix_of(on("buckets/inbox", (creates[0], CI, under("inbox", "dev/pushes/")))), CI) == set()
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
+SIGNERS = """signers:
+  - principal: anna@example.com
+    keys: ["{key}"]
+    namespaces: [{namespaces}]
+approvals:
+  - {{name: leads, from: [anna@example.com]}}
+"""
+
+
+def test_who_signs_by_ssh_key_pushes_and_approves_as_far_as_the_key_may_if_anybody_can_upload() -> None:
+    creates = ("roles/storage.objectCreator", CI)
+    for namespaces, expected in (
+        ('"dagwarden:*"', {Ability.PUSH, Ability.APPROVE}),
+        ('"dagwarden:prod"', {Ability.PUSH}),
+        ('"dagwarden:prod:approval"', {Ability.APPROVE}),
+        ('"git", "dagwarden:dev"', set()),
+    ):
+        rest = PUSHERS + SIGNERS.format(key=KEY, namespaces=namespaces)
+        assert abilities(matrix_of(on("buckets/inbox", creates), rest=rest), ANNA) == expected
+        assert abilities(matrix_of(rest=rest), ANNA) == set()
+
+
 def test_whoever_can_become_an_account_can_do_what_it_can() -> None:
     matrix = matrix_of(
         on("buckets/inbox", ("roles/storage.objectCreator", CI)),

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.unit.push.ssh_keys import make_key, read_line, sign
 
 from dagwarden.errors import AccessDenied, InvalidInput, Permanent
-from dagwarden.names import Digest, EnvironmentName, PushId
+from dagwarden.names import Digest, EnvironmentName, PushId, approval_audience
 from dagwarden.policy.facts import Approval
 from dagwarden.policy.signers import Signer
-from dagwarden.push.approve import Statement, approval_audience, verify_ssh_approval
+from dagwarden.push.approve import Statement, verify_ssh_approval
 from dagwarden.wire import encode
 
 PROD = EnvironmentName("prod")
