@@ -102,7 +102,6 @@ class Place(msgspec.Struct, frozen=True):
 
     file: str
     line: int
-    reach: str
 
 
 class Watch:
@@ -149,8 +148,8 @@ class Watch:
             return
         self.is_on = False
         try:
-            place = self._find_place()
-            if place is not None and _reaches(place.reach, reach):
+            place = self._find_place(reach)
+            if place is not None:
                 self._tell_once(Deed(kind=kind, subject=subject, file=place.file, line=place.line, seconds=seconds))
         finally:
             self.is_on = True
@@ -192,14 +191,14 @@ class Watch:
         if not is_listing or self._get_frame(4).f_code.co_filename != IMPORT_SEARCH:
             self._reads.add(path.removeprefix(self._tree))
 
-    def _find_place(self) -> Place | None:
-        """The innermost frame of the tree; None where there is none, or an import stands between."""
+    def _find_place(self, wanted: str) -> Place | None:
+        """The innermost frame of the tree within reach; None where there is none, or an import stands between."""
         frame: FrameType | None = self._get_frame(2)
         reach = "self"
-        while frame is not None:
+        while frame is not None and (wanted == "any" or reach in ("self", wanted)):
             file = frame.f_code.co_filename
             if file.startswith(self._tree):
-                return Place(file, frame.f_lineno, reach)
+                return Place(file, frame.f_lineno)
             if file == IMPORT_SYSTEM:
                 return None
             if not file.startswith(OURS):
@@ -213,10 +212,6 @@ class Watch:
         if key not in self._told and len(self._told) < MAX_DEEDS:
             self._told.add(key)
             self._tell(deed)
-
-
-def _reaches(seen: str, wanted: str) -> bool:
-    return wanted == "any" or seen in ("self", wanted)
 
 
 def _name(arguments: tuple[Any, ...], index: int) -> str:
