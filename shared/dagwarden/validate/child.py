@@ -51,9 +51,9 @@ def run(task: Task, pipe: int, nonce: bytes) -> NoReturn:
     end, say = os._exit, _make_speaker(pipe, nonce)
     try:
         gc.disable()
-        process.close_descriptors({pipe})
         try:
             confine(task.confinement)
+            process.close_descriptors({pipe})
         except (OSError, ValueError) as error:
             say(ChildReport(unconfined=str(error)))
             end(0)

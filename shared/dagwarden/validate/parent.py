@@ -10,8 +10,10 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import msgspec
 
 from dagwarden.errors import Unavailable
 from dagwarden.names import ReleasePath
@@ -23,10 +25,12 @@ from dagwarden.validate.link import Link
 from dagwarden.validate.pages import enlarge_pages
 from dagwarden.validate.preload import Preloaded, count_threads, is_worth
 from dagwarden.validate.rehearsal import rehearse
-from dagwarden.validate.report import Job, Outcome, Ready, ValidateSettings, Walls
-from dagwarden.validate.sandbox import kernel, system_calls
+from dagwarden.validate.report import MIB, Job, Outcome, Ready, ValidateSettings, Walls
+from dagwarden.validate.sandbox import kernel, namespaces, system_calls
+from dagwarden.validate.sandbox.landlock import open_paths
 from dagwarden.validate.sandbox.layers import Confinement
-from dagwarden.validate.sandbox.probe import LayerReport, probe_layers
+from dagwarden.validate.sandbox.limits import address_space_bytes
+from dagwarden.validate.sandbox.probe import probe_layers, try_out
 
 SYSTEM = (
     *("/usr", "/lib", "/lib64", "/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/ssl/certs"),
@@ -54,13 +58,15 @@ def main(descriptor: int, home: str) -> None:
 def _serve(link: Link, home: Path) -> None:
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     sys.dont_write_bytecode = True
-    compiled = _compile()
-    walls = probe_layers(_make_confinement(home, (), compiled, ValidateSettings()))
+    ground = _Ground(home=home, compiled_filter=_compile(), is_offline=_leave_network(home / "scratch"))
+    with ground.confine(ValidateSettings()) as confinement:
+        walls = probe_layers(confinement)
     link.send(Walls(layers=walls))
+    ground = msgspec.structs.replace(ground, layers=tuple(wall.name for wall in walls if wall.is_offered))
     preloaded = Preloaded()
     preloaded.load_base()
     access.listen_to_readers()
-    warm = _Warm(home, compiled, walls, preloaded)
+    warm = _Warm(ground, preloaded)
     link.send(warm.describe())
     while (job := link.receive_job()) is not None:
         for outcome in warm.run(job):
@@ -74,21 +80,49 @@ def _compile() -> bytes:
     return b""
 
 
-def _make_confinement(
-    home: Path, layers: tuple[str, ...], compiled: bytes, settings: ValidateSettings, root: Path | None = None
-) -> Confinement:
-    python = {sys.prefix, sys.base_prefix, *(path for path in sys.path if "site-packages" in path)}
-    readable = (*SYSTEM, *sorted(python), str(home), *([str(root)] if root else []))
-    return Confinement(
-        parent_pid=os.getpid(),
-        readable=tuple(map(Path, readable)),
-        scratch=home / "scratch",
-        scratch_bytes=settings.scratch_bytes,
-        memory_bytes=settings.memory_bytes,
-        cpu_s=settings.import_timeout_s + 1,
-        compiled_filter=compiled,
-        layers=layers,
-    )
+def _leave_network(scratch: Path) -> bool:
+    """Whether this process is on no network now: it leaves the host's where its children can still have the rest."""
+
+    def trial() -> None:
+        namespaces.leave_network()
+        namespaces.enter(scratch, MIB, is_offline=True)
+
+    if try_out(trial):
+        return False
+    namespaces.leave_network()
+    return True
+
+
+class _Ground(msgspec.Struct, frozen=True, kw_only=True):
+    """What the walls around each import stand on."""
+
+    home: Path
+    compiled_filter: bytes
+    is_offline: bool
+    layers: tuple[str, ...] = ()
+
+    @contextmanager
+    def confine(self, settings: ValidateSettings, root: Path | None = None) -> Iterator[Confinement]:
+        """What the imports of one tree may have; until this is left, what they may read is held open for them."""
+        python = {sys.prefix, sys.base_prefix, *(path for path in sys.path if "site-packages" in path)}
+        readable = (*SYSTEM, *sorted(python), str(self.home), *([str(root)] if root else []))
+        opened = open_paths(readable)
+        try:
+            yield Confinement(
+                parent_pid=os.getpid(),
+                readable=readable,
+                opened=opened,
+                scratch=self.home / "scratch",
+                scratch_bytes=settings.scratch_bytes,
+                memory_bytes=address_space_bytes() + settings.memory_bytes,
+                cpu_s=settings.import_timeout_s + 1,
+                compiled_filter=self.compiled_filter,
+                is_offline=self.is_offline,
+                layers=self.layers,
+            )
+        finally:
+            for each in opened:
+                os.close(each.descriptor)
 
 
 def _take_engines() -> dict[str, object]:
@@ -102,11 +136,9 @@ def _take_engines() -> dict[str, object]:
 class _Warm:
     """What is kept from job to job."""
 
-    def __init__(self, home: Path, compiled: bytes, walls: tuple[LayerReport, ...], preloaded: Preloaded) -> None:
-        self._home, self._compiled, self._preloaded = home, compiled, preloaded
-        self._layers = tuple(wall.name for wall in walls if wall.is_offered)
+    def __init__(self, ground: _Ground, preloaded: Preloaded) -> None:
+        self._ground, self._preloaded = ground, preloaded
         self._originals = capture_originals()
-        rehearse(home, self._originals)
         self._engines = _take_engines()
         self._crew = Crew()
         self._at_once = len(os.sched_getaffinity(0))
@@ -116,11 +148,12 @@ class _Warm:
         """The outcome of each file, as they come; as many children at once as there are cores."""
         if self._preloaded.load(name for name in job.preload if is_worth(name)):
             self._settle()
-        waiting = [self._make_task(job, path) for path in reversed(job.files)]
-        while waiting or len(self._crew):
-            while waiting and len(self._crew) < self._at_once:
-                self._crew.start(waiting.pop())
-            yield from self._crew.wait()
+        with self._ground.confine(job.settings, Path(job.root)) as confinement:
+            waiting = [self._make_task(job, path, confinement) for path in reversed(job.files)]
+            while waiting or len(self._crew):
+                while waiting and len(self._crew) < self._at_once:
+                    self._crew.start(waiting.pop())
+                yield from self._crew.wait()
 
     def describe(self) -> Ready:
         """How this process is."""
@@ -129,15 +162,16 @@ class _Warm:
         return Ready(forks=self._crew.forks, memory_bytes=memory, threads=count_threads())
 
     def _settle(self) -> None:
-        """What is imported is out of the collector's sight, so that children do not copy it, and known as it is."""
+        """What is imported is rehearsed, out of the collector's sight, so that children do not copy it, and known as it
+        is."""
+        rehearse(self._ground.home, self._originals)
         gc.collect()
         gc.freeze()
         enlarge_pages()
         self._snapshot = Snapshot()
         self._validator = {name: each for name, each in sys.modules.items() if f"{name}.".startswith("dagwarden.")}
 
-    def _make_task(self, job: Job, path: ReleasePath) -> child.Task:
-        confinement = _make_confinement(self._home, self._layers, self._compiled, job.settings, Path(job.root))
+    def _make_task(self, job: Job, path: ReleasePath, confinement: Confinement) -> child.Task:
         return child.Task(
             root=Path(job.root),
             path=path,

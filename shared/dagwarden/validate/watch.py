@@ -114,10 +114,10 @@ class Watch:
         tell: takes a deed to where it cannot be taken back.
     """
 
-    def __init__(self, *, tree: Path, scratch: Path, readable: tuple[Path, ...], tell: Tell) -> None:
+    def __init__(self, *, tree: Path, scratch: Path, readable: tuple[str, ...], tell: Tell) -> None:
         self._tree = f"{tree}/"
         self._scratch = f"{scratch}/"
-        self._readable = tuple(f"{path}" for path in readable)
+        self._readable = readable
         self._tell = tell
         self._told: set[tuple[str, str, str, int]] = set()
         self._reads: set[str] = set()

@@ -13,7 +13,8 @@ import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
+
+import msgspec
 
 from dagwarden.validate.sandbox import kernel
 
@@ -51,9 +52,26 @@ def version() -> int:
     return kernel.syscall(CREATE_RULESET, None, 0, GET_VERSION)
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
-    """This process and all it starts read beneath these paths only and write beneath those only; missing ones are left
-    out. It needs no_new_privs.
+class Opened(msgspec.Struct, frozen=True):
+    """A path held open, so that each child need not look for it."""
+
+    descriptor: int
+    is_folder: bool
+
+
+def open_paths(paths: Iterable[str]) -> tuple[Opened, ...]:
+    """These paths, opened for nothing but to be named; missing ones are left out."""
+    opened = []
+    for path in paths:
+        with suppress(FileNotFoundError, PermissionError, NotADirectoryError):
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            opened.append(Opened(descriptor, stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    return tuple(opened)
+
+
+def restrict(readable: Iterable[Opened], writable: Iterable[Opened]) -> None:
+    """This process and all it starts read beneath these paths only and write beneath those only. It needs
+    no_new_privs.
 
     Raises:
         OSError: the kernel refuses.
@@ -67,21 +85,10 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
     )
     descriptor = kernel.syscall(CREATE_RULESET, ruleset, ctypes.sizeof(ruleset) if offered >= SCOPED_SINCE else 16, 0)
     try:
-        for path in readable:
-            _allow(descriptor, path, READ & handled)
-        for path in writable:
-            _allow(descriptor, path, (READ | WRITE) & handled)
+        for rights, paths in ((READ, readable), (READ | WRITE, writable)):
+            for path in paths:
+                allowed = rights & handled & (-1 if path.is_folder else ON_FILES)
+                kernel.syscall(ADD_RULE, descriptor, PATH_BENEATH, _PathBeneath(allowed, path.descriptor), 0)
         kernel.syscall(RESTRICT_SELF, descriptor, 0)
     finally:
         os.close(descriptor)
-
-
-def _allow(ruleset: int, path: Path, rights: int) -> None:
-    with suppress(FileNotFoundError, PermissionError, NotADirectoryError):
-        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISDIR(os.fstat(opened).st_mode):
-                rights &= ON_FILES
-            kernel.syscall(ADD_RULE, ruleset, PATH_BENEATH, _PathBeneath(rights, opened), 0)
-        finally:
-            os.close(opened)

@@ -17,14 +17,18 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     """What one import may have."""
 
     parent_pid: int
-    readable: tuple[Path, ...]
+    readable: tuple[str, ...]
+    opened: tuple[landlock.Opened, ...]
+    """The same, held open by the process that forks this one."""
     scratch: Path
     """An empty folder; with namespaces it is memory, of this import alone, else it cannot be written either."""
     scratch_bytes: int
     memory_bytes: int
-    """Beyond what the process has mapped when it starts."""
+    """That it may map, what it has mapped when it starts included."""
     cpu_s: float
     compiled_filter: bytes
+    is_offline: bool
+    """Whether the process is on no network already, since the one that forked it left the host's."""
     layers: tuple[str, ...]
 
 
@@ -43,21 +47,19 @@ def _detach(confinement: Confinement) -> None:
 
 
 def _enter_namespaces(confinement: Confinement) -> None:
-    namespaces.enter(confinement.scratch, confinement.scratch_bytes)
+    namespaces.enter(confinement.scratch, confinement.scratch_bytes, is_offline=confinement.is_offline)
 
 
 def _limit(confinement: Confinement) -> None:
     limits.set_limits(
-        memory_bytes=limits.address_space_bytes() + confinement.memory_bytes,
-        cpu_s=confinement.cpu_s,
-        file_bytes=confinement.scratch_bytes,
+        memory_bytes=confinement.memory_bytes, cpu_s=confinement.cpu_s, file_bytes=confinement.scratch_bytes
     )
 
 
 def _restrict_files(confinement: Confinement) -> None:
     is_bounded = "namespaces" in confinement.layers
-    writable = (confinement.scratch,) if is_bounded else ()
-    landlock.restrict(confinement.readable, (*writable, Path(os.devnull)))
+    writable = (str(confinement.scratch),) if is_bounded else ()
+    landlock.restrict(confinement.opened, landlock.open_paths((*writable, os.devnull)))
 
 
 def _filter_calls(confinement: Confinement) -> None:
@@ -75,7 +77,7 @@ LAYERS: tuple[Layer, ...] = (
     Layer(
         "namespaces",
         (Guarantee.NO_NETWORK,),
-        "network, IPC and mounts of its own; scratch folder in bounded memory",
+        "a network with nobody on it; IPC and mounts of its own; scratch folder in bounded memory",
         _enter_namespaces,
         "let unprivileged user namespaces be made (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, "
         "kernel.apparmor_restrict_unprivileged_userns; a container's own seccomp profile may refuse them)",

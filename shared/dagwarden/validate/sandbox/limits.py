@@ -14,7 +14,7 @@ PROCESSES = 64
 
 def address_space_bytes() -> int:
     """What this process has mapped, in bytes."""
-    return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * _PAGE_BYTES
+    return int(Path("/proc/self/statm").read_bytes().split()[0]) * _PAGE_BYTES
 
 
 def set_limits(*, memory_bytes: int, cpu_s: float, file_bytes: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -25,11 +27,8 @@ class LayerReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def probe_layers(confinement: Confinement) -> tuple[LayerReport, ...]:
-    """Each layer tried alone (with no_new_privs, which some need), in the order of LAYERS.
-
-    The caller has one thread: it is forked.
-    """
-    return tuple(_report(layer, _try(layer, confinement)) for layer in LAYERS)
+    """Each layer tried alone (with no_new_privs, which some need), in the order of LAYERS."""
+    return tuple(_report(layer, try_out(partial(_raise_alone, layer, confinement))) for layer in LAYERS)
 
 
 def _report(layer: Layer, reason: str) -> LayerReport:
@@ -37,11 +36,18 @@ def _report(layer: Layer, reason: str) -> LayerReport:
     return LayerReport(name=layer.name, what=layer.what, is_offered=not reason, reason=reason, hint=hint)
 
 
-def _try(layer: Layer, confinement: Confinement) -> str:
+def _raise_alone(layer: Layer, confinement: Confinement) -> None:
+    process.detach(confinement.parent_pid)
+    if layer.name != "process":
+        layer.raise_wall(confinement)
+
+
+def try_out(trial: Callable[[], None]) -> str:
+    """Why a process of its own cannot do something; empty where it can. The caller has one thread: it is forked."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
-        _try_and_die(layer, confinement, writing)
+        _try_and_die(trial, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read(MAX_REASON_BYTES)
@@ -51,12 +57,10 @@ def _try(layer: Layer, confinement: Confinement) -> str:
     return said.decode("utf-8", "replace") or f"the trial ended with status {status}"
 
 
-def _try_and_die(layer: Layer, confinement: Confinement, pipe: int) -> None:
+def _try_and_die(trial: Callable[[], None], pipe: int) -> None:
     said = b"ok"
     try:
-        process.detach(confinement.parent_pid)
-        if layer.name != "process":
-            layer.raise_wall(confinement)
+        trial()
     except BaseException as error:  # noqa: BLE001 (whatever stops it is the answer)
         said = str(error).encode()[:MAX_REASON_BYTES] or type(error).__name__.encode()
     finally:
