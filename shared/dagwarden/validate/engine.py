@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -98,23 +98,20 @@ class Validator:
             if not left:
                 break
             job = Job(root=str(root), files=left, preload=preload, settings=settings)
-            reports |= {
-                outcome.path: judge(outcome, root, settings, _read(root / outcome.path)) for outcome in self._run(job)
-            }
+            for outcome in self._run(job):
+                reports[outcome.path] = judge(outcome, root, settings, _read(root / outcome.path))
         self._renew_if_old()
         return [reports.get(path) or _give_up(path) for path in files]
 
-    def _run(self, job: Job) -> list[Outcome]:
-        """The outcomes of what was done before the parent ended or died; a dead one is replaced."""
+    def _run(self, job: Job) -> Iterator[Outcome]:
+        """The outcomes of what is done before the parent ends or dies, as they come; a dead one is replaced."""
         self.start()
         assert self._parent is not None
-        outcomes: list[Outcome] = []
         try:
-            outcomes.extend(self._parent.run(job))
+            yield from self._parent.run(job)
         except Unavailable:
             self.close()
             self.start()
-        return outcomes
 
     def _renew_if_old(self) -> None:
         state = self._parent.state if self._parent is not None else None

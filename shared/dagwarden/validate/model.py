@@ -149,7 +149,7 @@ class TaskModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def is_a(self, name: str) -> bool:
         """Whether the operator is, or derives from, a class of this unqualified name."""
-        return any(each.rpartition(".")[2] == name for each in (self.operator, *self.bases))
+        return any(f".{each}".endswith(f".{name}") for each in (self.operator, *self.bases))
 
 
 class ScheduleKind(enum.StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from dagwarden.validate.model import DagModel, FileModel, TaskModel
 
 _DAG_WORDS = frozenset({"dag", "DAG"})
+_LEAVES = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.alias, ast.arg})
 
 
 def place(model: FileModel, source: str | bytes) -> FileModel:
@@ -43,7 +45,7 @@ def _find_ids(tree: ast.Module) -> tuple[dict[str, int], dict[str, int], list[in
     dags: dict[str, int] = {}
     tasks: dict[str, int] = {}
     unnamed: list[int] = []
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Call):
             words = {word.arg: word.value for word in node.keywords}
             is_dag = _last_name(node.func) in _DAG_WORDS
@@ -58,6 +60,19 @@ def _find_ids(tree: ast.Module) -> tuple[dict[str, int], dict[str, int], list[in
             for name in _decorators(node):
                 (dags if name == "dag" else tasks).setdefault(node.name, node.lineno)
     return dags, tasks, unnamed
+
+
+def _walk(tree: ast.Module) -> Iterator[ast.AST]:
+    """What `ast.walk` yields, in its order, but for what has nothing in it."""
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for held in node.__dict__.values():
+            if type(held) is list:
+                waiting.extend(each for each in held if isinstance(each, ast.AST) and type(each) not in _LEAVES)
+            elif isinstance(held, ast.AST) and type(held) not in _LEAVES:
+                waiting.append(held)
 
 
 def _decorators(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
