@@ -24,13 +24,14 @@ import datetime
 import pendulum
 
 try:
-    from airflow.sdk import DAG, Asset, BaseOperator, Param, TaskGroup, chain, dag, task, task_group
+    from airflow.sdk import DAG, Asset, BaseOperator, Label, Param, TaskGroup, chain, dag, task, task_group
 except ImportError:
     from airflow import DAG
     from airflow.datasets import Dataset as Asset
     from airflow.decorators import dag, task, task_group
     from airflow.models.baseoperator import BaseOperator, chain
     from airflow.models.param import Param
+    from airflow.utils.edgemodifier import Label
     from airflow.utils.task_group import TaskGroup
 try:
     from airflow.providers.standard.operators.bash import BashOperator
@@ -69,6 +70,7 @@ with DAG(
         own = Own(task_id="own", word="{{ params.x }}")
         python >> own
     mapped = BashOperator.partial(task_id="mapped").expand(bash_command=["a", "b"])
+    begin >> Label("way") >> EmptyOperator(task_id="other") >> mapped
     chain(begin, branch, [bash, group], mapped, EmptyOperator(task_id="end"))
 
 
@@ -82,9 +84,17 @@ def second():
     def transform(order: int, *, scale: int = 1) -> dict[str, int]:
         return {"order": order}
 
+    @task
+    def say(words: str, share: float = 0.5) -> dict:
+        print(words)
+
     @task.branch
     def choose():
         return None
+
+    @task.short_circuit
+    def go_on() -> bool:
+        return True
 
     @task.bash
     def run() -> str:
@@ -95,11 +105,15 @@ def second():
         return transform(order)
 
     both(1) >> choose() >> run()
+    both(1).set_upstream(go_on())
+    say(extract()) >> EmptyOperator(task_id="end")
     transform.partial(scale=2).expand(order=extract())
 
 
 second()
 third = DAG("third", schedule=[Asset("s3://a/b")], start_date=datetime.datetime(2021, 1, 1))
+fourth = DAG("fourth", schedule=datetime.timedelta(days=1), start_date=datetime.datetime(2021, 1, 1))
+fifth = DAG("fifth", schedule="@daily", start_date=datetime.datetime(2021, 1, 1))
 """
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from array import array
 from collections.abc import Iterable
 from functools import cache
+from operator import itemgetter
 
 WORD_BYTES = 8
 VERSION_WORD = 3
 """Of a dictionary, after its count of references, type and length: a number that every change of it makes new."""
 _ALL = memoryview((ctypes.c_uint64 * (1 << 44)).from_address(0)).cast("B").cast("Q")
+_NEVER_ANOTHER = id(None) // WORD_BYTES + 1
+"""The type of None."""
 
 
 class Words:
@@ -27,18 +29,16 @@ class Words:
     """
 
     def __init__(self, places: Iterable[int]) -> None:
-        self._places = array("Q", places)
-        self._then = self._read()
+        self._places = tuple(places)
+        self._read = itemgetter(*self._places, _NEVER_ANOTHER, _NEVER_ANOTHER)  # of less than two it makes no tuple
+        self._then = self._read(_ALL)
 
     def find_changed(self) -> list[int]:
         """The places whose words are others now."""
-        now = self._read()
+        now = self._read(_ALL)
         if now == self._then:
             return []
-        return [place for place, word, was in zip(self._places, now, self._then, strict=True) if word != was]
-
-    def _read(self) -> array[int]:
-        return array("Q", map(_ALL.__getitem__, self._places))
+        return [place for place, word, was in zip(self._places, now, self._then, strict=False) if word != was]
 
 
 def find_pointer(holder: object, target: object) -> int | None:

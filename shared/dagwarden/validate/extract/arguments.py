@@ -207,4 +207,6 @@ def texts_of(value: Any) -> dict[str, Any]:
     """A dictionary's entries whose keys are texts; none where it is no dictionary."""
     if not is_instance(value, dict):
         return {}
+    if type(value) is dict and all(type(name) is str for name in value):
+        return value.copy()
     return {text_of(name): held for name, held in items_of(value) if is_instance(name, str)}

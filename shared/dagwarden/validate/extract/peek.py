@@ -23,6 +23,9 @@ _FLAGS = type.__dict__["__flags__"].__get__
 _HEAP = 1 << 9
 _DAG_FILE = re.compile(r"\Aunusual_prefix_[0-9a-f]{40}_")
 """Source: airflow._shared.module_loading.MODIFIED_DAG_MODULE_NAME of 3.3.2."""
+_NEVER_DESCRIPTORS = frozenset(
+    {types.NoneType, types.FunctionType, bool, int, float, str, tuple, list, dict, set, frozenset}
+)
 _MODULE_NAMESPACE = type.__getattribute__(types.ModuleType, "__dict__")["__dict__"].__get__
 
 
@@ -85,8 +88,8 @@ def instance_dict(value: object) -> dict[str, Any]:
     Raises:
         Unreadable: its class hides it behind something of its own.
     """
-    for kind in true_mro(type(value)):
-        found = namespace(kind).get("__dict__", MISSING)
+    for kind in _TRUE_MRO(type(value)):
+        found = _NAMESPACE(kind).get("__dict__", MISSING)
         if found is MISSING:
             continue
         if type(found) is not types.GetSetDescriptorType or found.__objclass__ is not kind:
@@ -100,8 +103,8 @@ def instance_dict(value: object) -> dict[str, Any]:
 
 def find_in_class(kind: type, name: str) -> tuple[Any, type | None]:
     """What a class has under a name and which of its bases says so; MISSING and None where none does."""
-    for base in true_mro(kind):
-        defined = namespace(base)
+    for base in _TRUE_MRO(kind):
+        defined = _NAMESPACE(base)
         if name in defined:
             return defined[name], base
     return MISSING, None
@@ -131,7 +134,10 @@ def peek(value: object, name: str) -> Any:
 
 
 def _is_data_descriptor(found: object) -> bool:
-    return any("__set__" in namespace(kind) or "__delete__" in namespace(kind) for kind in true_mro(type(found)))
+    kind = type(found)
+    if type(kind) is type and kind in _NEVER_DESCRIPTORS:  # a metaclass of the file may define `hash`
+        return False
+    return any("__set__" in namespace(each) or "__delete__" in namespace(each) for each in true_mro(kind))
 
 
 def items_of(value: object) -> Iterator[tuple[Any, Any]]:
