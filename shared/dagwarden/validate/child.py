@@ -6,6 +6,7 @@ import _thread
 import gc
 import os
 import random
+import select
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -30,11 +31,10 @@ from dagwarden.validate.watch import Watch
 Say = Callable[[Message], None]
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child is to do, and what the warm parent knew before any stranger's code ran."""
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child stands in, and what the warm parent knew before any stranger's code ran."""
 
     root: Path
-    path: ReleasePath
     settings: ValidateSettings
     confinement: Confinement
     originals: Originals
@@ -46,18 +46,26 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """The validator's own modules by name: held on to, since to end a module costs as much as a small import."""
 
 
-def run(task: Task, pipe: int, nonce: bytes) -> NoReturn:
-    """The child's whole life; it ends with exit code 0 if its report was written."""
+def run(around: Surroundings, orders: int, pipe: int, nonce: bytes) -> NoReturn:
+    """The child's whole life; it ends with exit code 0 if its report was written.
+
+    Args:
+        orders: where it is told the file's path, once it is behind its walls; nothing told, it ends.
+        pipe: where it tells what it sees.
+    """
     end, say = os._exit, _make_speaker(pipe, nonce)
     try:
         gc.disable()
         try:
-            confine(task.confinement)
-            process.close_descriptors({pipe})
+            confine(around.confinement)
+            process.close_descriptors({orders, pipe})
         except (OSError, ValueError) as error:
             say(ChildReport(unconfined=str(error)))
             end(0)
-        report = _import_and_look(task, say)
+        path = _hear(orders)
+        if not path:
+            end(0)
+        report = _import_and_look(around, path, say)
         try:
             say(report)
         except MemoryError:
@@ -65,6 +73,14 @@ def run(task: Task, pipe: int, nonce: bytes) -> NoReturn:
         end(0)
     finally:
         end(70)
+
+
+def _hear(orders: int) -> ReleasePath:
+    heard = bytearray()
+    while part := os.read(orders, select.PIPE_BUF):
+        heard += part
+    os.close(orders)
+    return ReleasePath(heard.decode("utf-8", "surrogateescape"))
 
 
 def _make_speaker(pipe: int, nonce: bytes) -> Say:
@@ -78,17 +94,17 @@ def _make_speaker(pipe: int, nonce: bytes) -> Say:
     return say
 
 
-def _import_and_look(task: Task, say: Say) -> ChildReport:
-    find, measure = task.snapshot.find_patched, peak_memory_bytes
+def _import_and_look(around: Surroundings, path: ReleasePath, say: Say) -> ChildReport:
+    find, measure = around.snapshot.find_patched, peak_memory_bytes
     count_threads = _thread._count  # noqa: SLF001 (what threading counts can be patched)
-    _prepare(task)
-    watch = _start_watch(task, say)
-    _forget_validator(task.validator)
-    found = define(task.root, task.path, task.originals)
+    _prepare(around)
+    watch = _start_watch(around, say)
+    _forget_validator(around.validator)
+    found = define(around.root, path, around.originals)
     watch.is_on = False
     if count_threads():
-        say(Deed(kind=DeedKind.THREAD, subject="", file=str(task.root / task.path), line=0))
-    read_model(found, task.root, task.path, task.originals)
+        say(Deed(kind=DeedKind.THREAD, subject="", file=str(around.root / path), line=0))
+    read_model(found, around.root, path, around.originals)
     return ChildReport(
         model=found.model,
         suspects=tuple(found.suspects),
@@ -100,25 +116,25 @@ def _import_and_look(task: Task, say: Say) -> ChildReport:
     )
 
 
-def _prepare(task: Task) -> None:
-    os.chdir(task.root)
+def _prepare(around: Surroundings) -> None:
+    os.chdir(around.root)
     settings: Any = sys.modules["airflow.settings"]
-    vars(settings).update(task.engines)
-    settings.DAGS_FOLDER = os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(task.root / "dags")
-    settings.PLUGINS_FOLDER = os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(task.root / "plugins")
-    tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(task.confinement.scratch)
+    vars(settings).update(around.engines)
+    settings.DAGS_FOLDER = os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(around.root / "dags")
+    settings.PLUGINS_FOLDER = os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(around.root / "plugins")
+    tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(around.confinement.scratch)
     random.seed()
-    extend_path(task.root)
-    context: Any = task.originals.dag_context
+    extend_path(around.root)
+    context: Any = around.originals.dag_context
     context.autoregistered_dags.clear()
 
 
-def _start_watch(task: Task, say: Say) -> Watch:
-    confinement = task.confinement
-    watch = Watch(tree=task.root, scratch=confinement.scratch, readable=confinement.readable, tell=say)
+def _start_watch(around: Surroundings, say: Say) -> Watch:
+    confinement = around.confinement
+    watch = Watch(tree=around.root, scratch=confinement.scratch, readable=confinement.readable, tell=say)
     access.current[:] = [watch]
     access.listen_to_environment(watch)
-    access.time_imports(watch, task.costs, task.settings.heavy_import_s, f"{task.root}/")
+    access.time_imports(watch, around.costs, around.settings.heavy_import_s, f"{around.root}/")
     watch.start()
     return watch
 

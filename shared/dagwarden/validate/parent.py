@@ -10,13 +10,12 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from dagwarden.errors import Unavailable
-from dagwarden.names import ReleasePath
 from dagwarden.validate import access, child
 from dagwarden.validate.crew import Crew
 from dagwarden.validate.extract.originals import capture_originals
@@ -39,6 +38,9 @@ SYSTEM = (
 )
 """What any program reads. None of it is a secret; /etc/shadow, homes, /proc, /run and /var are not among it."""
 
+Identity = tuple[int, int]
+"""Of a folder: its device and inode, since another may come to stand under the same name."""
+
 ENGINES = ("engine", "async_engine")
 """Source: configure_orm of airflow.settings, 2.11 and 3.3."""
 
@@ -59,8 +61,9 @@ def _serve(link: Link, home: Path) -> None:
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     sys.dont_write_bytecode = True
     ground = _Ground(home=home, compiled_filter=_compile(), is_offline=_leave_network(home / "scratch"))
-    with ground.confine(ValidateSettings()) as confinement:
-        walls = probe_layers(confinement)
+    confinement = ground.confine(ValidateSettings())
+    walls = probe_layers(confinement)
+    _release(confinement)
     link.send(Walls(layers=walls))
     ground = msgspec.structs.replace(ground, layers=tuple(wall.name for wall in walls if wall.is_offered))
     preloaded = Preloaded()
@@ -72,6 +75,7 @@ def _serve(link: Link, home: Path) -> None:
         for outcome in warm.run(job):
             link.send(outcome)
         link.send(warm.describe())
+        warm.stand_by()
 
 
 def _compile() -> bytes:
@@ -101,28 +105,34 @@ class _Ground(msgspec.Struct, frozen=True, kw_only=True):
     is_offline: bool
     layers: tuple[str, ...] = ()
 
-    @contextmanager
-    def confine(self, settings: ValidateSettings, root: Path | None = None) -> Iterator[Confinement]:
-        """What the imports of one tree may have; until this is left, what they may read is held open for them."""
+    def confine(self, settings: ValidateSettings, root: Path | None = None) -> Confinement:
+        """What the imports of one tree may have; what they may read is held open for them."""
         python = {sys.prefix, sys.base_prefix, *(path for path in sys.path if "site-packages" in path)}
         readable = (*SYSTEM, *sorted(python), str(self.home), *([str(root)] if root else []))
-        opened = open_paths(readable)
-        try:
-            yield Confinement(
-                parent_pid=os.getpid(),
-                readable=readable,
-                opened=opened,
-                scratch=self.home / "scratch",
-                scratch_bytes=settings.scratch_bytes,
-                memory_bytes=address_space_bytes() + settings.memory_bytes,
-                cpu_s=settings.import_timeout_s + 1,
-                compiled_filter=self.compiled_filter,
-                is_offline=self.is_offline,
-                layers=self.layers,
-            )
-        finally:
-            for each in opened:
-                os.close(each.descriptor)
+        return Confinement(
+            parent_pid=os.getpid(),
+            readable=readable,
+            opened=open_paths(readable),
+            scratch=self.home / "scratch",
+            scratch_bytes=settings.scratch_bytes,
+            memory_bytes=address_space_bytes() + settings.memory_bytes,
+            cpu_s=settings.import_timeout_s + 1,
+            compiled_filter=self.compiled_filter,
+            is_offline=self.is_offline,
+            layers=self.layers,
+        )
+
+
+def _release(confinement: Confinement) -> None:
+    for each in confinement.opened:
+        os.close(each.descriptor)
+
+
+def _identify(folder: Path) -> Identity | None:
+    with suppress(OSError):
+        found = folder.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def _take_engines() -> dict[str, object]:
@@ -142,18 +152,27 @@ class _Warm:
         self._engines = _take_engines()
         self._crew = Crew()
         self._at_once = len(os.sched_getaffinity(0))
+        self._around: child.Surroundings | None = None
+        self._tree: tuple[str, Identity | None, ValidateSettings] | None = None
         self._settle()
 
     def run(self, job: Job) -> Iterator[Outcome]:
         """The outcome of each file, as they come; as many children at once as there are cores."""
         if self._preloaded.load(name for name in job.preload if is_worth(name)):
             self._settle()
-        with self._ground.confine(job.settings, Path(job.root)) as confinement:
-            waiting = [self._make_task(job, path, confinement) for path in reversed(job.files)]
-            while waiting or len(self._crew):
-                while waiting and len(self._crew) < self._at_once:
-                    self._crew.start(waiting.pop())
-                yield from self._crew.wait()
+        around = self._surround(job)
+        waiting = list(reversed(job.files))
+        while waiting or len(self._crew):
+            while waiting and len(self._crew) < self._at_once:
+                self._crew.start(around, waiting.pop())
+            if len(self._crew) < self._at_once:
+                self._crew.stand_by(around)
+            yield from self._crew.wait()
+
+    def stand_by(self) -> None:
+        """The first file of the next job need not wait for a child, where it is of the tree of the last."""
+        if self._around is not None:
+            self._crew.stand_by(self._around)
 
     def describe(self) -> Ready:
         """How this process is."""
@@ -164,6 +183,8 @@ class _Warm:
     def _settle(self) -> None:
         """What is imported is rehearsed, out of the collector's sight, so that children do not copy it, and known as it
         is."""
+        self._crew.dismiss()
+        self._tree = None
         rehearse(self._ground.home, self._originals)
         gc.collect()
         gc.freeze()
@@ -171,12 +192,20 @@ class _Warm:
         self._snapshot = Snapshot()
         self._validator = {name: each for name, each in sys.modules.items() if f"{name}.".startswith("dagwarden.")}
 
-    def _make_task(self, job: Job, path: ReleasePath, confinement: Confinement) -> child.Task:
-        return child.Task(
+    def _surround(self, job: Job) -> child.Surroundings:
+        """Those of the last job where it was on the same folder, by the same settings."""
+        tree = (job.root, _identify(Path(job.root)), job.settings)
+        if self._around is None or self._tree != tree:
+            if self._around is not None:
+                _release(self._around.confinement)
+            self._around, self._tree = self._make_surroundings(job), tree
+        return self._around
+
+    def _make_surroundings(self, job: Job) -> child.Surroundings:
+        return child.Surroundings(
             root=Path(job.root),
-            path=path,
             settings=job.settings,
-            confinement=confinement,
+            confinement=self._ground.confine(job.settings, Path(job.root)),
             originals=self._originals,
             snapshot=self._snapshot,
             costs=self._preloaded.costs,

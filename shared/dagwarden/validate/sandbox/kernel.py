@@ -15,6 +15,8 @@ MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
+_WITHIN_PYTHON = ctypes.PyDLL(None, use_errno=True)
+"""The same; the interpreter's lock is held while it is called."""
 _CAPABILITY_VERSION_3 = 0x20080522
 
 
@@ -38,6 +40,18 @@ def prctl(option: int, value: int, pointer: ctypes.c_void_p | None = None) -> No
     third = pointer if pointer is not None else ctypes.c_ulong(0)
     zero = ctypes.c_ulong(0)
     _check(_LIBC.prctl(option, ctypes.c_ulong(value), third, zero, zero), "prctl")
+
+
+def fork() -> int:
+    """As os.fork, for a process with one thread that holds no lock: nothing is told of it in Python.
+
+    What Python and libraries do after a fork (locks made anew, threads forgotten) is then in vain, and writes to
+    hundreds of pages of the child. Random numbers are to be seeded by the caller.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    return _check(_WITHIN_PYTHON.fork(), "fork")
 
 
 def unshare(flags: int) -> None:
