@@ -95,7 +95,8 @@ def _make_speaker(pipe: int, nonce: bytes) -> Say:
 
 
 def _import_and_look(around: Surroundings, path: ReleasePath, say: Say) -> ChildReport:
-    find, measure = around.snapshot.find_patched, peak_memory_bytes
+    find, is_as_it_was = around.snapshot.find_patched, around.snapshot.is_as_it_was
+    measure = peak_memory_bytes
     count_threads = _thread._count  # noqa: SLF001 (what threading counts can be patched)
     _prepare(around)
     watch = _start_watch(around, say)
@@ -104,6 +105,7 @@ def _import_and_look(around: Surroundings, path: ReleasePath, say: Say) -> Child
     watch.is_on = False
     if count_threads():
         say(Deed(kind=DeedKind.THREAD, subject="", file=str(around.root / path), line=0))
+    around.originals.is_as_it_was = is_as_it_was
     read_model(found, around.root, path, around.originals)
     return ChildReport(
         model=found.model,

@@ -18,7 +18,7 @@ import msgspec
 from dagwarden.errors import Unavailable
 from dagwarden.validate import access, child
 from dagwarden.validate.crew import Crew
-from dagwarden.validate.extract.originals import capture_originals
+from dagwarden.validate.extract.originals import capture_originals, find_patched
 from dagwarden.validate.integrity import Snapshot
 from dagwarden.validate.link import Link
 from dagwarden.validate.pages import enlarge_pages
@@ -189,7 +189,8 @@ class _Warm:
         gc.collect()
         gc.freeze()
         enlarge_pages()
-        self._snapshot = Snapshot()
+        self._snapshot = Snapshot(lambda kind: not find_patched(self._originals, kind))
+        self._originals.forget()
         self._validator = {name: each for name, each in sys.modules.items() if f"{name}.".startswith("dagwarden.")}
 
     def _surround(self, job: Job) -> child.Surroundings:

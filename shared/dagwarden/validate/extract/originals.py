@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Originals(msgspec.Struct, kw_only=True):
     library: dict[int, tuple[type, bool]] = {}
     """What `is_library` found, by the class's id: metaclasses may define `==` and `hash`."""
     patched: dict[int, tuple[type, tuple[str, ...]]] = {}
+    is_as_it_was: Callable[[type], bool] = lambda _: False
+    """Whether a class is known to run the code that its package gave it, and no other."""
 
     def forget(self) -> None:
         """What was found of classes is looked up anew: another file's code ran since."""
@@ -168,7 +170,8 @@ def find_patched(originals: Originals, kind: type) -> tuple[str, ...]:
     found: list[str] = []
     for base in true_mro(kind):
         if id(base) not in originals.patched:
-            originals.patched[id(base)] = (base, _find_patched(originals, base))
+            found_here = () if originals.is_as_it_was(base) else _find_patched(originals, base)
+            originals.patched[id(base)] = (base, found_here)
         found += originals.patched[id(base)][1]
     return tuple(found)
 
@@ -179,20 +182,21 @@ def _find_patched(originals: Originals, kind: type) -> tuple[str, ...]:
     return tuple(
         f"{qualified_name(kind)}.{name}"
         for name, value in namespace(kind).items()
-        if any(not _is_from_library(originals, code) for code in _functions_of(value))
+        if any(not _is_from_library(originals, each) for each in functions_of(value))
     )[:MAX_PATCHED]
 
 
-def _functions_of(value: Any) -> Iterator[Any]:
+def functions_of(value: Any) -> Iterator[types.FunctionType]:
+    """The functions behind what a class has under a name: itself, or those of a property or of a method's wrapping."""
     kind = type(value)
     if kind is types.FunctionType:
-        yield _CODE(value)
+        yield value
     elif kind is property:
-        yield from (_CODE(part) for part in (value.fget, value.fset) if type(part) is types.FunctionType)
+        yield from (part for part in (value.fget, value.fset) if type(part) is types.FunctionType)
     elif (kind is staticmethod or kind is classmethod) and type(value.__func__) is types.FunctionType:
-        yield _CODE(value.__func__)
+        yield value.__func__
 
 
-def _is_from_library(originals: Originals, code: Any) -> bool:
-    file = _FILE(code)
+def _is_from_library(originals: Originals, function: types.FunctionType) -> bool:
+    file = _FILE(_CODE(function))
     return type(file) is str and file.startswith(("<", *originals.roots))
