@@ -44,8 +44,8 @@ class Held(msgspec.Struct, frozen=True):
     processes: int
     """Children of the warm parent, ended ones that nobody waited for included."""
     mounts: int
-    namespaces: frozenset[str]
-    """Of the two."""
+    namespaces: int
+    """That the two and the children are in: a warm parent has some of its own, and so has who stands by."""
     left_in_folder: int
 
 
@@ -116,9 +116,16 @@ def look(parent: int) -> Held:
         descriptors=sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in ours),
         processes=len(children_of(parent)),
         mounts=len(Path(f"/proc/{parent}/mountinfo").read_text().splitlines()),
-        namespaces=frozenset(str(Path(f"/proc/{pid}/ns/{kind}").readlink()) for pid in ours for kind in NAMESPACES),
+        namespaces=len({name for pid in (*ours, *children_of(parent)) for name in namespaces_of(pid)}),
         left_in_folder=len(list((Path(home) / "scratch").iterdir())),
     )
+
+
+def namespaces_of(pid: int) -> set[str]:
+    try:
+        return {str(Path(f"/proc/{pid}/ns/{kind}").readlink()) for kind in NAMESPACES}
+    except OSError:
+        return set()
 
 
 def parent_of(before: set[int]) -> int:
