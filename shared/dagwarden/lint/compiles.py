@@ -89,6 +89,8 @@ def _decode(path: str, content: bytes) -> str | Finding:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"0x{content[error.start]:02x}"
         return find(page, f"byte {byte} is no {encoding} text", path=path, line=line)
+    except UnicodeError as error:  # of codecs that do not say where
+        return find(page, f"is no {encoding} text: {error}", path=path, line=1)
     except LookupError:
         return find(page, f"declares the unknown encoding {encoding}", path=path, line=1)
 

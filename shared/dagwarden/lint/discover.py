@@ -61,15 +61,17 @@ def find_files(folder: str, endings: tuple[str, ...] = (".py",)) -> Iterator[str
     """The Python files under a folder, leaving out what is never released by intent: a folder's own files sorted, then
     those of its folders.
 
-    Links to folders are followed, as Airflow does; one that leads back up is not.
+    Links to folders are followed, as Airflow does; one that leads back up is not. What has such a name and cannot be
+    read, a pipe or a link to nowhere, is among them: whoever reads it can say so.
     """
     seen: set[tuple[int, int]] = set()
     pending = [folder]
     while pending:
         here = pending.pop()
         inside = _read_folder(here or os.curdir, seen)
-        yield from (_join(here, entry) for entry in inside if entry.name.endswith(endings) and entry.is_file())
-        pending += [_join(here, entry) for entry in reversed(inside) if entry.is_dir() and _is_searched(entry)]
+        folders = [entry for entry in inside if _is_folder(entry)]
+        yield from (_join(here, entry) for entry in inside if entry.name.endswith(endings) and entry not in folders)
+        pending += [_join(here, entry) for entry in reversed(folders) if _is_searched(entry)]
 
 
 def _read_folder(folder: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
@@ -92,6 +94,13 @@ def _join(folder: str, entry: os.DirEntry[str]) -> str:
 def _walk(folder: Path) -> Iterator[str]:
     named = folder.as_posix()
     return find_files("" if named == os.curdir else named)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead round in a circle
+        return False
 
 
 def _is_searched(folder: os.DirEntry[str]) -> bool:

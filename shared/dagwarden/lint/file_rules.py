@@ -91,7 +91,7 @@ NO_ANSWER = Page(
     code="DW009",
     category="file",
     severity=Severity.ERROR,
-    what="Reading the file took longer than the time limit, or ended the process that read it.",
+    what="The file cannot be read, or reading it took longer than the time limit or ended the process that did.",
     why="Nothing is known of it; what takes seconds to read is nothing a DAG processor should read every minute.",
     hint="Move generated data into a data file.",
 )

@@ -58,11 +58,10 @@ def lint_files(
         watch("")
         for finding in asked.result():
             found[ReleasePath(finding.path)].append(finding)
-    judged = [
-        finding
-        for path, of_file in found.items()
-        for finding in apply_suppressions(path, sources[path].text, drop_eclipsed(of_file), catalogue.pages)
-    ]
+    judged: list[Finding] = []
+    for path, of_file in found.items():
+        watch(path)
+        judged += apply_suppressions(path, sources[path].text, drop_eclipsed(of_file), catalogue.pages)
     rated = [rate(finding, catalogue.pages[finding.rule], airflow) for finding in judged]
     return sort_findings([*rated, *(check_paths(files) if judges_paths else ())])
 

@@ -76,7 +76,7 @@ def _split(content: bytes) -> list[str]:
     """The lines as the rules saw them; of a file that is no text, as well as can be."""
     try:
         text = content.decode(find_encoding(content), "replace")
-    except (SyntaxError, LookupError):
+    except (SyntaxError, LookupError, UnicodeError):
         text = content.decode("utf-8-sig", "replace")
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 

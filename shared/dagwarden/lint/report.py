@@ -44,11 +44,12 @@ def make_report(
     gone: Sequence[Entry] = (),
 ) -> Report:
     """Findings, counted; notes on what the code allows are counted apart."""
+    findings, known = ([*map(_show, each)] for each in (findings, known))
     told = [located.finding for located in findings]
     rated = [finding.severity for finding in told if finding.allows is None]
     allowed = count_allowed(told)
     return Report(
-        paths=tuple(paths),
+        paths=tuple(map(show_path, paths)),
         dag_files=dag_files,
         errors=rated.count(Severity.ERROR),
         warnings=rated.count(Severity.WARNING),
@@ -60,6 +61,20 @@ def make_report(
         known=tuple(known),
         gone=tuple(gone),
     )
+
+
+def show_path(path: str) -> str:
+    """A path as any reader can take it: what is no printable text, line ends and bytes that are no UTF-8, escaped."""
+    if path.isprintable():
+        return path
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in path)
+
+
+def _show(located: Located) -> Located:
+    path = show_path(located.finding.path)
+    if path == located.finding.path:
+        return located
+    return msgspec.structs.replace(located, finding=msgspec.structs.replace(located.finding, path=path))
 
 
 def summarise(report: Report) -> str:

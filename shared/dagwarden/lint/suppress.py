@@ -69,13 +69,17 @@ def tell_unused(path: str, suppression: Suppression, rule: str) -> Finding:
 def read_suppressions(text: str) -> Iterator[Suppression]:
     """The suppressions in the comments of a file that compiles."""
     lines = text.split("\n")
+    below, is_last = 0, False
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT or not (match := _COMMENT.search(token.string)):
             continue
         line = token.start[0]
         stands_alone = lines[line - 1].lstrip().startswith("#")
         rules = tuple(word for word in re.split(r"[,\s]+", match["rules"]) if word)
-        target = next_code(lines, line) if stands_alone else line
+        if stands_alone and not is_last and line >= below:  # those of one stack share their line
+            below = next_code(lines, line)
+            is_last = below == line
+        target = below if stands_alone and not is_last else line
         yield Suppression(rules, (match["reason"] or "").strip(), line, target)
 
 

@@ -31,6 +31,11 @@ def lint(content: bytes, python: tuple[int, int] = HERE) -> list[Finding]:
         ("x = 'é'\n".encode("utf-16"), "nul-bytes", 1),
         (b"a = 1\nx = '\xe9'\n", "undecodable-bytes", 2),
         (b"# -*- coding: klingon -*-\nx = 1\n", "undecodable-bytes", 1),
+        (b"# coding: punycode\nx = 1\n", "undecodable-bytes", 1),
+        (b"# coding: undefined\nx = 1\n", "undecodable-bytes", 1),
+        (b"if 1:\n\tx = 1\n        y = 2\n", "syntax-error", 3),
+        ("x = 1\n".encode("utf-32"), "nul-bytes", 1),
+        (b"x = 1\n\x1a", "syntax-error", 2),
         (b"a = 1\n<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> feature\n", "conflict-markers", 2),
         (b"a = 1\nprint 'done'\n", "python-2", 2),
         (b"try:\n    pass\nexcept ValueError, e:\n    pass\n", "python-2", 3),
@@ -63,7 +68,9 @@ def test_a_declared_encoding_is_read() -> None:
     assert lint(b"# -*- coding: cp1252 -*-\nx = '\xe9'\n") == []
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"# nothing\n", b"x = '\\d'\n", b"a = 1\r\nb = 2\r\n", b"x = 1\r"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"# nothing\n", b"x = '\\d'\n", b"a = 1\r\nb = 2\r\n", b"x = 1\r", b"x = 1\n\x0c\ny = 2\n"]
+)
 def test_odd_files_that_compile_have_no_finding(content: bytes) -> None:
     assert lint(content) == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from tests.unit.lint.linting import ALLOWED, IMPORT, READ, SECRET
 from tests.unit.lint.test_fix import RULE
+from tests.unit.lint.test_outputs import VALIDATOR
 
 from dagwarden.cli.main import run
 
@@ -347,6 +349,40 @@ def test_hostile_files_have_one_clear_finding_each_at_most(
     }
     assert by_file["nul.py"] == by_file["utf16.py"] == by_file["binary.py"] == ["nul-bytes"]
     assert by_file["nested.py"] == by_file["open.py"] == ["too-complex"]
+
+
+@pytest.mark.parametrize("form", ["human", "json", "sarif", "github", "junit"])
+def test_what_is_hostile_as_a_file_is_one_finding_in_every_form(
+    form: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loops of links, pipes, what is too big to read, and names that no output can take as they are."""
+    dags = repository / "dags"
+    (dags / "a.py").unlink()
+    for name, target in (("loop_a.py", "loop_b.py"), ("loop_b.py", "loop_a.py"), ("lost.py", "gone"), ("up", "..")):
+        (dags / name).symlink_to(target)
+    os.mkfifo(dags / "pipe.py")
+    (dags / "huge.py").touch()
+    os.truncate(dags / "huge.py", 100_000_000)
+    for name in (b"new\nline.py", b"bytes\xff.py", b"\x1b[31mred.py", b"folder.py/a.py"):
+        path = dags / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(SECRET)
+    assert run(["lint", "dags", "--format", form, "--output", f"report.{form}"]) == 1
+    assert capsys.readouterr().err == ""
+    text = (repository / f"report.{form}").read_text()
+    assert "\x1b" not in text
+    if form == "json":
+        found = [(each["path"].removeprefix("dags/"), each["rule"]) for each in json.loads(text)["findings"]]
+        unread = [(name, "no-answer") for name in ("huge.py", "loop_a.py", "loop_b.py", "lost.py", "pipe.py")]
+        odd = ("new\\nline.py", "bytes\\udcff.py", "\\x1b[31mred.py", "folder.py/a.py")
+        assert sorted(found) == sorted([*unread, *((name, "hard-coded-secret") for name in odd)])
+    if form == "sarif":
+        VALIDATOR.validate(json.loads(text))
+    if form == "junit":
+        assert ET.fromstring(text).get("failures") == "9"
+    if form == "github":
+        assert text.count("::error ") == 9
+        assert all(line.startswith("::") for line in text.splitlines())
 
 
 def test_a_file_that_takes_too_long_is_a_finding(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Severity
 from dagwarden.lint.lint import lint_file
+from dagwarden.lint.suppress import read_suppressions
 
 HEAD = "from airflow.sdk import Variable\n"
 READ = 'X = Variable.get("x")'
@@ -62,6 +63,12 @@ def test_one_comment_may_allow_several_rules() -> None:
         'X, TOKEN = Variable.get("AIzaSyA0123456789abcdefghijklmnopqrstuv"), 1\n'
     )
     assert rules_of(source) == [("suppressed", 3), ("suppressed", 3)]
+
+
+def test_stacked_comments_are_read_in_time_that_grows_with_them() -> None:
+    stack = "# dagwarden: allow variable-get-at-import -- why\n" * 20_000
+    assert {each.target for each in read_suppressions(f"{stack}x = 1\n")} == {20_001}
+    assert [each.target for each in read_suppressions(stack)] == [*range(1, 20_001)]
 
 
 def test_what_only_looks_like_a_suppression_is_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from dagwarden.lint.places import Place
 from dagwarden.lint.skim import might_import
 from dagwarden.names import ReleasePath
 
+MAX_FILE_BYTES = 16_777_216
+"""What is larger is nothing that Airflow parses in time, and takes gigabytes to compile."""
+
 
 class LintTask(msgspec.Struct, frozen=True, kw_only=True):
     """How to look at files; the same for all of them."""
@@ -41,7 +45,7 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
     def lint(self, paths: Sequence[str], watch: Watch) -> list[Linted]:
         """The findings of each of these files."""
         contents = {ReleasePath(path): _read(path) for path in paths}
-        readable = {path: content for path, content in contents.items() if content is not None}
+        readable = {path: content for path, content in contents.items() if isinstance(content, bytes)}
         findings = lint_files(
             readable,
             self.catalogue,
@@ -56,10 +60,10 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
             by_path[finding.path].append(finding)
         return [self._describe(path, contents[ReleasePath(path)], by_path[path], watch) for path in paths]
 
-    def _describe(self, path: str, content: bytes | None, findings: list[Finding], watch: Watch) -> Linted:
+    def _describe(self, path: str, content: bytes | str, findings: list[Finding], watch: Watch) -> Linted:
         watch(path)
-        if content is None:
-            return give_up(path, "it cannot be opened")
+        if isinstance(content, str):
+            return give_up(path, content)
         place = self.places.get(path)
         told = [*findings, *(_check_path(path, place, content) if place else ())]
         return Linted(
@@ -75,8 +79,8 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
         read: list[tuple[str, FileImports | None]] = []
         for path in paths:
             watch(path)
-            content = _read(path) if path.endswith(".py") else None
-            read.append((path, self._read_imports(self.places[path], content) if content is not None else None))
+            content = _read(path) if path.endswith(".py") else ""
+            read.append((path, self._read_imports(self.places[path], content) if isinstance(content, bytes) else None))
         return read
 
     def _read_imports(self, place: Place, content: bytes) -> FileImports:
@@ -89,7 +93,10 @@ class LintTask(msgspec.Struct, frozen=True, kw_only=True):
         fixed = []
         for path in paths:
             watch(path)
-            content = _read(path) or b""
+            content = _read(path)
+            if isinstance(content, str):
+                fixed.append((path, Fixed(b"", {}, content)))
+                continue
             mended = fix_file(
                 path, content, self.catalogue, python=self.python, airflow=self.airflow, opted_in=self.opted_in
             )
@@ -118,8 +125,14 @@ def _check_path(path: str, place: Place, content: bytes) -> list[Finding]:
     return [msgspec.structs.replace(finding, path=path) for finding in found]
 
 
-def _read(path: str) -> bytes | None:
+def _read(path: str) -> bytes | str:
+    """What the file holds, or why nobody reads it."""
     try:
+        about = Path(path).stat()
+        if not stat.S_ISREG(about.st_mode):
+            return "it is no regular file"
+        if about.st_size > MAX_FILE_BYTES:
+            return f"it holds {about.st_size:,} bytes, more than {MAX_FILE_BYTES:,}"
         return Path(path).read_bytes()
-    except OSError:
-        return None
+    except OSError as error:
+        return f"it cannot be opened: {error.strerror}"
