@@ -65,9 +65,16 @@ def _parse(text: str) -> SgNode:
 
 
 def _list_replacements(root: SgNode, text: str, aliases: Mapping[str, str], *, roundabout: bool) -> list[Replacement]:
-    """What to write otherwise, so that rules know it, in the order of the text."""
-    found = itertools.chain(list_renamed(root, aliases), list_roundabout(root, text) if roundabout else ())
-    return sorted(itertools.islice(found, MAX_REPLACEMENTS))
+    """What to write otherwise, so that rules know it, in the order of the text: of each thing all or nothing."""
+    renamed = (iter((each,)) for each in list_renamed(root, aliases))
+    kept: list[Replacement] = []
+    for together in itertools.chain(renamed, list_roundabout(root, text) if roundabout else ()):
+        room = MAX_REPLACEMENTS - len(kept)
+        more = [*itertools.islice(together, room + 1)]
+        if len(more) > room:
+            break
+        kept += more
+    return sorted(kept)
 
 
 def _report(path: str, rule: PatternRule, node: SgNode, replacements: Sequence[Replacement]) -> Finding:

@@ -26,6 +26,8 @@ _LITERAL = re.compile(r"""([bBrRuU]{0,2})("|')((?!\2\2).*)\2""", re.DOTALL)
 _KINDS = ("dictionary_splat", "call", "binary_operator", "concatenated_string", "parenthesized_expression")
 _QUOTES = ('"', "'", '"""', "'''")
 _NAME = re.compile(r"""["']([A-Za-z_]\w*)["']""")
+_BETWEEN = frozenset({"comment", "line_continuation"})
+"""What may stand between any two tokens."""
 
 
 def is_roundabout(text: str) -> bool:
@@ -38,21 +40,25 @@ def join_literals(text: str) -> str:
     return _JOINED.sub("", text)
 
 
-def list_roundabout(root: SgNode, text: str) -> Iterator[Replacement]:
-    """What to write instead of what.
+def list_roundabout(root: SgNode, text: str) -> Iterator[Iterator[Replacement]]:
+    """What to write instead of what: all of one thing together, for half of it would be no Python.
 
     Args:
         text: of the file whose tree this is.
     """
     for node in root.find_all(any=[{"kind": kind} for kind in _KINDS]):
         if _is_unpacked_argument(node):
-            yield from _unpack(node, text)
+            yield _unpack(node, text)
         elif node.kind() == "call":
-            yield from _write_as_dictionary(node)
+            yield _write_as_dictionary(node)
         elif node.kind() == "parenthesized_expression":
-            yield from _bare(node)
+            yield _bare(node)
         elif not _continues(node):
-            yield from _join(node, text)
+            yield _join(node, text)
+
+
+def _list_tokens(node: SgNode) -> list[SgNode]:
+    return [each for each in node.children() if each.kind() not in _BETWEEN]
 
 
 # ---- dictionaries ------------------------------------------------------------------------------------------------
@@ -66,17 +72,17 @@ def _is_unpacked_argument(node: SgNode | None) -> bool:
 
 def _unpack(splat: SgNode, text: str) -> Iterator[Replacement]:
     """`**{"a": x}` and `**dict(a=x)` -> `a=x`."""
-    stars, value = splat.children()
+    stars, value = _list_tokens(splat)
     if value.kind() == "call" and (arguments := _read_dict_call(value)):
-        yield from (replace(token, "") for token in (stars, value.children()[0], arguments[0]))
+        yield from (replace(token, "") for token in (stars, _list_tokens(value)[0], arguments[0]))
         yield from (remove(token, text) for token in _list_ends(arguments))
     elif value.kind() == "dictionary":
-        yield from _write_as_arguments(stars, value.children(), text)
+        yield from _write_as_arguments(stars, _list_tokens(value), text)
 
 
 def _write_as_arguments(stars: SgNode, tokens: Sequence[SgNode], text: str) -> Iterator[Replacement]:
     items = [token for token in tokens[1:-1] if token.kind() != ","]
-    pairs = [item.children() for item in items if item.kind() == "pair"]
+    pairs = [_list_tokens(item) for item in items if item.kind() == "pair"]
     names = [_NAME.fullmatch(pair[0].text()) for pair in pairs]
     if not items or not all(names) or any(item.kind() not in {"pair", "dictionary_splat"} for item in items):
         return
@@ -93,12 +99,12 @@ def _write_as_dictionary(call: SgNode) -> Iterator[Replacement]:
     arguments = _read_dict_call(call)
     if not arguments or _is_unpacked_argument(call.parent()):
         return
-    yield replace(call.children()[0], "{")
+    yield replace(_list_tokens(call)[0], "{")
     yield replace(arguments[0], "")
     yield replace(arguments[-1], "}")
     for argument in arguments:
         if argument.kind() == "keyword_argument":
-            name, equals = argument.children()[:2]
+            name, equals = _list_tokens(argument)[:2]
             yield replace(name, f'"{name.text()}"')
             yield replace(equals, ": ")
 
@@ -108,7 +114,7 @@ def _read_dict_call(call: SgNode) -> list[SgNode]:
     function, arguments = call.field("function"), call.field("arguments")
     if function is None or arguments is None or function.text() != "dict":
         return []
-    tokens = arguments.children()
+    tokens = _list_tokens(arguments)
     kinds = {token.kind() for token in tokens[1:-1]} - {","}
     return tokens if kinds and kinds <= {"keyword_argument", "dictionary_splat"} else []
 
@@ -123,7 +129,7 @@ def _list_ends(tokens: Sequence[SgNode]) -> Sequence[SgNode]:
 
 def _bare(brackets: SgNode) -> Iterator[Replacement]:
     """Brackets around nothing but literals on one line -> none."""
-    opening, *inner, closing = brackets.children()
+    opening, *inner, closing = _list_tokens(brackets)
     parts = [part for node in inner for _, part in _flatten(node)]
     place = brackets.range()
     if place.start.line == place.end.line and all(part.kind() == "string" for part in parts):
@@ -156,10 +162,10 @@ def _flatten(node: SgNode) -> Iterator[tuple[SgNode | None, SgNode]]:
     while pending:
         before, part = pending.pop()
         if part.kind() == "concatenated_string":
-            literals = [each for each in part.children() if each.kind() == "string"]
+            literals = [each for each in _list_tokens(part) if each.kind() == "string"]
             yield from zip((before, *[None] * (len(literals) - 1)), literals, strict=True)
-        elif part.kind() == "binary_operator" and part.children()[1].kind() == "+":
-            left, plus, right = part.children()[0], part.children()[1], part.children()[-1]
+        elif part.kind() == "binary_operator" and _list_tokens(part)[1].kind() == "+":
+            left, plus, right = _list_tokens(part)[0], _list_tokens(part)[1], _list_tokens(part)[-1]
             pending += [(plus, right), (before, left)]
         else:
             yield before, part
@@ -168,4 +174,4 @@ def _flatten(node: SgNode) -> Iterator[tuple[SgNode | None, SgNode]]:
 def _continues(node: SgNode) -> bool:
     """Whether what it is a part of is looked at as a whole."""
     parent = node.parent()
-    return parent is not None and parent.kind() == "binary_operator" and parent.children()[1].kind() == "+"
+    return parent is not None and parent.kind() == "binary_operator" and _list_tokens(parent)[1].kind() == "+"

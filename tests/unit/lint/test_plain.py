@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 
 import pytest
 from ast_grep_py import SgRoot
@@ -10,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagwarden.lint.plain import is_roundabout, join_literals, list_roundabout
-from dagwarden.lint.rewritten import locate, rewrite
+from dagwarden.lint.rewritten import Replacement, locate, rewrite
+
+
+def list_replacements(text: str) -> list[Replacement]:
+    return sorted(itertools.chain.from_iterable(list_roundabout(SgRoot(text, "python").root(), text)))
 
 
 def say_plainly(text: str) -> str:
-    return rewrite(text, list_roundabout(SgRoot(text, "python").root(), text))
+    return rewrite(text, list_replacements(text))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +53,18 @@ def test_it_is_said_plainly(text: str, plain: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("f(** # c\n {'a': 1, # c\n 'b' # c\n : 2}, **\\\n{'c': 3})", "f( # c\n a= 1, # c\n b # c\n = 2, \\\nc= 3)"),
+        ("f(a=dict( # c\n b # c\n = 1 # c\n ,))", "f(a={ # c\n 'b' # c\n : 1 # c\n ,})"),
+        ("x = ('a' # c\n + # c\n 'b')", "x = ('ab' # c\n # c\n)"),
+    ],
+)
+def test_comments_and_line_ends_may_stand_between(text: str, plain: str) -> None:
+    assert ast.dump(ast.parse(say_plainly(text))) == ast.dump(ast.parse(plain))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "f(**{})",
@@ -72,7 +89,7 @@ def test_what_cannot_be_said_otherwise_stays(text: str) -> None:
 
 def test_places_are_those_of_the_file_as_it_is() -> None:
     text = "f('a' + 'b', **{'c': here})"
-    replacements = sorted(list_roundabout(SgRoot(text, "python").root(), text))
+    replacements = list_replacements(text)
     plain = rewrite(text, replacements)
     assert locate(0, plain.index("here"), replacements) == text.index("here")
 
@@ -81,7 +98,27 @@ def test_words_in_pieces_are_seen_as_one() -> None:
     assert "allUsers" in join_literals("x = 'all' + \\\n 'Use' \"rs\"")
 
 
-TOKENS = ["dict(", "**", "{", "}", "(", ")", "'a'", '"b"', "r'c'", ":", "=", "+", ",", "f(", "x", " ", "\n"]
+TOKENS = [
+    "dict(",
+    "**",
+    "{",
+    "}",
+    "(",
+    ")",
+    "'a'",
+    '"b"',
+    "r'c'",
+    ":",
+    "=",
+    "+",
+    ",",
+    "f(",
+    "x",
+    " ",
+    "\n",
+    "# c\n",
+    "\\\n",
+]
 
 
 @given(st.lists(st.sampled_from(TOKENS)).map("".join))
