@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,18 +24,26 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def run_timed(
-    command: Sequence[str], folder: Path, *, cores: Iterable[int], watches_memory: bool = False, ends_with: int = 1
+    command: Sequence[str],
+    folder: Path,
+    *,
+    cores: Iterable[int],
+    watches_memory: bool = False,
+    ends_with: int = 1,
+    environ: Mapping[str, str] | None = None,
 ) -> Cost:
     """Run it to its end on these cores.
 
     Args:
         watches_memory: looking takes time of its own: no figure but the memory is then worth telling.
         ends_with: the highest exit code that is no failure.
+        environ: of its own; this process's when None.
     """
     before, begun, peak = _children_s(), time.perf_counter(), 0
     process = subprocess.Popen(
         ["taskset", "--cpu-list", ",".join(map(str, cores)), *command],
         cwd=folder,
+        env=environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

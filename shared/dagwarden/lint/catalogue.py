@@ -123,25 +123,27 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
 
 @functools.cache
 def load_catalogue(folder: Path | None = None) -> Catalogue:
-    """Read every rule file under a folder; the packaged rules when None. The second call costs nothing.
+    """Read every rule file under a folder; the packaged rules when None: those are not searched for faults each time, a
+    test has done so. The second call costs nothing.
 
     Raises:
         InvalidInput: a rule is bad, or two share an id or a code; every fault is named as `FILE:LINE: what`.
     """
-    root = folder or PACKAGED_RULES
-    files = sorted(root.rglob("*.yml"))
+    if folder is None:
+        return _make_catalogue([_load_packaged(file) for file in sorted(PACKAGED_RULES.rglob("*.yml"))])
+    files = sorted(folder.rglob("*.yml"))
     if not files:
-        raise InvalidInput("holds no rule (*.yml)", operation="load rules", subject=str(root))
+        raise InvalidInput("holds no rule (*.yml)", operation="load rules", subject=str(folder))
     patterns: list[PatternRule] = []
     wrong: list[str] = []
     for file in files:
         try:
-            patterns.append(load_rule(file.read_bytes(), name=file.relative_to(root).as_posix()))
+            patterns.append(load_rule(file.read_bytes(), name=file.relative_to(folder).as_posix()))
         except InvalidInput as error:
             wrong.append(error.message)
     wrong += _find_clashes(patterns)
     if wrong:
-        raise InvalidInput("\n".join(wrong), operation="load rules", subject=str(root))
+        raise InvalidInput("\n".join(wrong), operation="load rules", subject=str(folder))
     return _make_catalogue(patterns)
 
 
@@ -186,12 +188,20 @@ def load_rule(content: bytes, *, name: str, is_own: bool = False) -> PatternRule
     check = functools.partial(_check_meaning, is_own=is_own)
     document = read_document(content, RuleFile, name=name, check=check)
     file = document.value
-    config = {"rule": file.rule, "constraints": file.constraints, "utils": file.utils, "transform": file.transform}
-    config = {key: value for key, value in config.items() if value}
+    rule = _make_rule(file)
     try:
-        SgRoot("", "python").root().find(config)  # type: ignore[call-overload]
+        SgRoot("", "python").root().find(rule.config)  # type: ignore[call-overload]
     except Exception as error:
         raise refuse(name, [Fault(document.line("rule"), _explain(error))]) from error
+    return rule
+
+
+def _load_packaged(file: Path) -> PatternRule:
+    return _make_rule(msgspec.yaml.decode(file.read_bytes(), type=RuleFile))
+
+
+def _make_rule(file: RuleFile) -> PatternRule:
+    config = {"rule": file.rule, "constraints": file.constraints, "utils": file.utils, "transform": file.transform}
     return PatternRule(
         page=_make_page(file),
         message=file.message.strip(),
@@ -200,7 +210,7 @@ def load_rule(content: bytes, *, name: str, is_own: bool = False) -> PatternRule
         repeats=re.compile(file.metadata.repeats) if file.metadata.repeats else None,
         masks=file.metadata.masks,
         names=file.metadata.names,
-        config=config,
+        config={key: value for key, value in config.items() if value},
         fix=file.fix if file.metadata.fix else "",
     )
 
