@@ -10,7 +10,7 @@ from dagwarden.lint.compiles import Source, read_source
 from dagwarden.lint.coverage import drop_eclipsed
 from dagwarden.lint.finding import Finding, sort_findings
 from dagwarden.lint.hygiene import check_paths
-from dagwarden.lint.match import match_rules
+from dagwarden.lint.match import Chosen, choose_rules, match_chosen
 from dagwarden.lint.page import rate
 from dagwarden.lint.ruff_findings import check_with_ruff
 from dagwarden.lint.suppress import apply_suppressions
@@ -52,9 +52,13 @@ def lint_files(
     with ThreadPoolExecutor(max_workers=1) as beside:
         asked = beside.submit(check_with_ruff, texts, opted_in=opted_in)
         found = {path: [*source.findings] for path, source in sources.items()}
+        chosen: dict[ReleasePath, Chosen] = {}
         for path, text in texts.items():
             watch(path)
-            found[path] += match_rules(path, text, rules, catalogue.names, code=sources[path].code)
+            chosen[path] = choose_rules(text, rules, catalogue.names, code=sources[path].code)
+        for path, choice in chosen.items():
+            watch(path)
+            found[path] += match_chosen(path, choice)
         watch("")
         for finding in asked.result():
             found[ReleasePath(finding.path)].append(finding)
