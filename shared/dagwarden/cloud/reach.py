@@ -85,7 +85,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        waiting += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+        waiting += [each.__cause__, getattr(each, "reason", None), *each.args]
 
 
 def _find_address(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 import requests
+from google.api_core import exceptions as api
 from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
@@ -16,7 +18,7 @@ from urllib3.exceptions import MaxRetryError, NameResolutionError
 from dagwarden.cloud.clients import Cloud
 from dagwarden.cloud.failures import to_error
 from dagwarden.cloud.topics import Outgoing
-from dagwarden.errors import Unavailable, Unreachable
+from dagwarden.errors import NotFound, Unavailable, Unreachable
 from localcloud.testing import RunningCloud
 
 PATIENT_S = 60.0
@@ -81,6 +83,13 @@ def test_what_is_down_elsewhere_is_the_network() -> None:
     assert isinstance(told, Unreachable)
     assert told.message == "nothing answers at https://storage.googleapis.com: Temporary failure in name resolution"
     assert "network" in told.hint
+
+
+def test_what_is_told_while_another_service_is_down_stays_what_it_is() -> None:
+    """Who cleans up after a call that reached nobody may be told other things."""
+    told = api.NotFound("no such object")
+    told.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+    assert isinstance(to_error(told, "stat object", "gs://x/a"), NotFound)
 
 
 def test_a_service_that_starts_anew_is_waited_for(cloud: Cloud, cloud_server: RunningCloud) -> None:
