@@ -68,8 +68,8 @@ def check_composer(policy: Policy, snapshot: Snapshot) -> Iterator[IamFinding]:
         return
     config = state.settings or Config()
     look = Look(policy, state.described, config, state.is_image_current)
-    for fault in state.faults:
-        yield look.tell(rules.SETTINGS_UNREADABLE, "config", "", fault)
+    for fault in state.faults:  # of no setting: nobody who changed one is to blame
+        yield msgspec.structs.replace(look.tell(rules.SETTINGS_UNREADABLE, "config", "", fault), setting=None)
     if state.settings is not None:
         for check in _CHECKS:
             yield from check(look)

@@ -66,7 +66,7 @@ class Origins(msgspec.Struct, frozen=True, kw_only=True):
         if what:
             path = _fold(what)
             for resource, changed, origin in self.settings:
-                if resource == found.resource and (f"{path}.".startswith(changed) or changed.startswith(f"{path}.")):
+                if resource == found.resource and (path.startswith(changed) or changed.startswith(path)):
                     return origin
         return None
 

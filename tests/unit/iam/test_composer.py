@@ -131,11 +131,12 @@ def origin(name: str, minute: int) -> Origin:
         ([[f"{OVERRIDES}.core-test_connection"], [f"{OVERRIDES}.core-parallelism"]], "0"),
         ([["config.software_config"], ["config.node_count"]], "0"),
         ([["config.softwareConfig.airflow_config_overrides"], [""]], "1"),
+        ([["config.softwareConfig.airflowConfigOverrides"], [f"{OVERRIDES}.core-test_connection.x"]], "1"),
         ([["config.soft"]], ""),
         ([[]], ""),
     ],
 )
-def test_who_set_it_is_the_last_whose_mask_covers_it(masks: list[list[str]], by: str) -> None:
+def test_who_set_it_is_the_last_whose_mask_covers_it_or_a_part(masks: list[list[str]], by: str) -> None:
     changes = [
         PolicyChange(resource=RESOURCE, origin=origin(str(index), index), deltas=None, settings=tuple(mask))
         for index, mask in enumerate(masks)
@@ -145,6 +146,12 @@ def test_who_set_it_is_the_last_whose_mask_covers_it(masks: list[list[str]], by:
         find({"overrides": {"core-test_connection": "Enabled"}}), index_origins([*changes, elsewhere])
     )  # fmt: skip
     assert (found.origin.principal if found.origin else "") == by
+
+
+def test_nobody_is_to_blame_for_settings_that_cannot_be_read() -> None:
+    change = PolicyChange(resource=RESOURCE, origin=origin("ann", 0), deltas=None, settings=("config.nodeCount",))
+    [found] = add_origins(find({"faults": ["refused"]}), index_origins([change]))
+    assert found.origin is None
 
 
 @pytest.mark.parametrize(
