@@ -22,7 +22,7 @@ from dagwarden.validate.sandbox import kernel
 READ_BYTES = 1 << 18
 GRACE_S = 0.2
 """How long a child that closed its pipe may take to exit by itself: its exit code says how it ended."""
-POLL_S = 0.0005
+POLL_S = 0.0001
 
 
 class _Member(msgspec.Struct, kw_only=True):
