@@ -75,7 +75,14 @@ ABOUT: dict[str, str] = {
         " them, as many children at a time as there are cores. The rivals run in fresh processes, their packages'"
         " bytecode compiled, on the same files: Airflow's own `DagBag` in one process, its start included;"
         " `python file.py`, the median of a few; Airflow's command, which imports them too. Google's system tests are"
-        " those of one release of its provider, in an environment that has it (`make test-providers`)."
+        " those of one release of its provider, in an environment that has it (`make test-providers`).\n\n"
+        "Where an example file's 16 ms of processor go, on two cores: importing it 6.5, half of that the kernel's; the"
+        " model 1.7; whether Airflow is what it was 0.7; the walls, the watch and the folders 2.2; the parent's fork"
+        " and bookkeeping 1.6; the end of the child 1.4; findings and lines 0.9; the rest is small. Through"
+        " all of it run 2,100 pages that a child writes to and the kernel copies, at 1.9 µs each: half of them end as"
+        " they began, since Python 3.11 counts references to what it merely uses. Copying them all at once, before"
+        " they are written to, would spare a fifth of that; copying large pages whole costs more. `DagBag` imports 75"
+        " files in a process that pays for none of this, in the time that its own start takes."
     ),
 }
 """What the figures of each benchmark mean, in the order they are told."""
