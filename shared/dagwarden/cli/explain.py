@@ -9,7 +9,7 @@ import typer
 
 from dagwarden.cli.options import EnvironmentOption, JsonOption, SignWithOption, connect
 from dagwarden.cli.output import format_time, is_coloured, print_facts, print_json, print_line, print_painted
-from dagwarden.errors import InvalidInput, NotFound
+from dagwarden.errors import InvalidInput, NotFound, Tampered
 from dagwarden.names import PushId, policy_object
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def find_push(connection: Connection, text: str) -> Verdict:
     Raises:
         InvalidInput: the text fits several pushes, or is too short to say.
         NotFound: there is no such push.
+        Tampered: what the store says of it is of another.
     """
     from dagwarden.push.held import find_newest_held
     from dagwarden.push.submit import find_verdict
@@ -91,6 +92,9 @@ def find_push(connection: Connection, text: str) -> Verdict:
     verdict = find_verdict(connection.cloud, of, push) or find_newest_held(connection.cloud, of, push)
     if verdict is None:
         raise NotFound(f"push {text} is gone")
+    if (verdict.environment, verdict.push_id) != (of, push):
+        said = f"what the store holds on it is of push {verdict.push_id} to {verdict.environment}"
+        raise Tampered(said, operation="read verdict", subject=f"{of}/{push}")
     return verdict
 
 

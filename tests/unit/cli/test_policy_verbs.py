@@ -228,6 +228,19 @@ def test_explain_says_of_a_verdict_that_the_audit_log_does_not_know(dagwarden: D
     assert "the audit log has no such verdict" in dagwarden("explain", push_of(event)).out
 
 
+def test_explain_tells_nothing_of_another_push_that_lies_in_the_place_of_this(dagwarden: Dagwarden, desk: Desk) -> None:
+    """The audit log knows the other: a copy of its verdict would be vouched for, or approved."""
+    allowed, denied = desk.push({"dags/a.py": "a = 1\n"}), desk.push({"dags/b.py": "b = 1\n"}, is_signed=False)
+    desk.allow(allowed)
+    desk.deny(denied)
+    content = desk.cloud.store.read(verdict_object(PROD, push_of(allowed)))
+    desk.cloud.store.write(
+        verdict_object(PROD, push_of(denied)), content, generation=None, content_type="application/json"
+    )
+    done = dagwarden("explain", push_of(denied))
+    assert (done.code != 0, "allowed" in done.out) == (True, False)
+
+
 def test_explain_says_which_push_it_does_not_know(dagwarden: Dagwarden, desk: Desk) -> None:
     assert dagwarden("explain", "0" * 12).code == 4
     assert dagwarden("explain", "zz").code == 2
