@@ -53,6 +53,8 @@ _GETTERS = frozenset({"get_connection", "get_connection_from_secrets", "get_hook
 _MAKERS = frozenset({"Connection.from_json", "Connection.from_uri", "Connection.from_dict"})
 _MADE = frozenset({"conn_id", "conn_type", "extra", "uri"})
 """What Airflow's `Connection` is made with, and those of databases' drivers are not."""
+_PLACE_OF_EXTRA = 9
+"""Among the arguments of `Connection`, in Airflow 2 and 3."""
 
 
 class Mention(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,9 +189,7 @@ def _read_call(node: ast.Call) -> Iterator[tuple[int, IdentityFact]]:
             is_mapped = name == "expand" and isinstance(keyword.value, ast.List | ast.Tuple)
             for value in keyword.value.elts if is_mapped else [keyword.value]:  # type: ignore[attr-defined]
                 yield from _read_values(value, kind, keyword.arg)
-    if name in _MAKERS or (
-        name == "Connection" and any(keyword.arg is None or keyword.arg in _MADE for keyword in node.keywords)
-    ):
+    if name in _MAKERS or (name == "Connection" and _makes_connection(node)):
         yield node.lineno, _fact(FactKind.CONNECTION, name, "Connection(…)", Known.UNREADABLE)
     if node.args and (name in _GETTERS or name == "Connection.get" or name.endswith("Hook")):
         yield from _read_values(node.args[0], FactKind.CONNECTION, name)
@@ -202,6 +202,13 @@ def _read_values(node: ast.expr, kind: FactKind, place: str) -> Iterator[tuple[i
         for index, each in enumerate(node.elts):
             is_last = index == len(node.elts) - 1
             yield from _read_values(each, kind if is_last or kind is FactKind.CONNECTION else FactKind.DELEGATE, place)
+
+
+def _makes_connection(node: ast.Call) -> bool:
+    """Whether a call is given what Airflow's `Connection` is, by name, by place, or as nobody sees."""
+    is_starred = any(isinstance(each, ast.Starred) for each in node.args)
+    is_named = any(keyword.arg is None or keyword.arg in _MADE for keyword in node.keywords)
+    return is_named or is_starred or len(node.args) >= _PLACE_OF_EXTRA
 
 
 def _name_of(node: ast.expr) -> str:

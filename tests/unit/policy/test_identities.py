@@ -317,6 +317,20 @@ def test_a_zip_file_that_lies_is_read_without_fail(changes: list[tuple[int, int]
     find_mentions("a.zip", bytes(content))
 
 
+@pytest.mark.parametrize(
+    ("call", "is_made"),
+    [
+        ("Connection('x', 'google_cloud_platform', *[None] * 6, {'key_path': '/finance.json'})", True),
+        ("Connection('x', 'gcp', '', '', '', '', '', 0, '{}')", True),
+        ("Connection(*parts)", True),
+        ("Connection('server', 'user', 'word', 'database')", False),
+    ],
+)
+def test_a_connection_made_by_the_places_of_arguments_is_seen(call: str, is_made: bool) -> None:
+    said = [mention.fact.known for mention in find_mentions("a.py", f"def f():\n    {call}\n".encode())]
+    assert said == [Known.UNREADABLE] * is_made
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_without_fail(text: str) -> None:
     for name in ("a.py", "a.sql", "a.zip"):
