@@ -202,7 +202,7 @@ def find_unread(put: Iterable[ReleasePath], validated: ValidateAnswer | None) ->
 
 
 def _find_mentions(changes: tuple[FileChange, ...], offer: Offer) -> tuple[Mention, ...]:
-    """What the texts that the push puts name; a rollback puts what was judged once."""
+    """What the texts that the push puts name; of a rollback, where it has been spelt out."""
     put = [change.path for change in changes if isinstance(change, PutFile) and change.path in offer.files]
     return tuple(mention for path in put for mention in find_mentions(path, offer.files[path].content))
 
