@@ -10,7 +10,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -51,6 +51,7 @@ _TOLD = frozenset({FactKind.CONNECTION, FactKind.IMPERSONATION, FactKind.DELEGAT
 _DOMAIN = "gserviceaccount"
 _GETTERS = frozenset({"get_connection", "get_connection_from_secrets", "get_hook"})
 _MAKERS = frozenset({"Connection.from_json", "Connection.from_uri", "Connection.from_dict"})
+_OWN_NAMES = _MAKERS | _GETTERS | {"Connection", "Connection.get"}
 _MADE = frozenset({"conn_id", "conn_type", "extra", "uri"})
 """What Airflow's `Connection` is made with, and those of databases' drivers are not."""
 _PLACE_OF_EXTRA = 9
@@ -121,11 +122,25 @@ def _read_python(content: bytes) -> Iterator[tuple[int, IdentityFact, bool]]:
         return
     functions = [statement for function in find_import_time_functions(tree) for statement in function.body]
     now = {id(node) for statement in (*tree.body, *functions) for node in walk_now(statement)}
-    for node, line, fact in _read_nodes(list(ast.walk(tree))):
+    nodes = list(ast.walk(tree))
+    for node, line, fact in _read_nodes(nodes, _find_aliases(nodes)):
         yield line, fact, id(node) not in now
 
 
-def _read_nodes(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, int, IdentityFact]]:
+def _find_aliases(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """What the file calls otherwise than its package does, by an import or by an assignment -> what it is."""
+    aliases: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            aliases |= {each.asname: each.name for each in node.names if each.asname}
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name | ast.Attribute):
+            name = _name_of(node.value, aliases)
+            if name in _OWN_NAMES or name.endswith("Hook"):
+                aliases |= {each.id: name for each in node.targets if isinstance(each, ast.Name)}
+    return aliases
+
+
+def _read_nodes(nodes: list[ast.AST], aliases: Mapping[str, str]) -> Iterator[tuple[ast.AST, int, IdentityFact]]:
     told = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     told |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     for node in nodes:
@@ -139,7 +154,7 @@ def _read_nodes(nodes: list[ast.AST]) -> Iterator[tuple[ast.AST, int, IdentityFa
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
             found = _read_text(node.lineno, node.value)
         elif isinstance(node, ast.Call):
-            found = _read_call(node)
+            found = _read_call(node, _name_of(node.func, aliases))
         yield from ((node, line, fact) for line, fact in found)
 
 
@@ -177,12 +192,11 @@ def _read_formatted(node: ast.JoinedStr) -> Iterator[tuple[int, IdentityFact]]:
         yield node.lineno, _fact(FactKind.ENVIRONMENT_VARIABLE, "text", variable)
 
 
-def _read_call(node: ast.Call) -> Iterator[tuple[int, IdentityFact]]:
+def _read_call(node: ast.Call, name: str) -> Iterator[tuple[int, IdentityFact]]:
     """Connections and accounts that a call is given by their names: hooks, credentials, operators made in functions.
 
     A connection that code makes is none of the environment's: whose keys its extra holds, or which chain, nobody knows.
     """
-    name = _name_of(node.func)
     for keyword in node.keywords:
         kind = find_kind(keyword.arg) if keyword.arg else None
         if kind in _TOLD and keyword.arg:
@@ -211,12 +225,12 @@ def _makes_connection(node: ast.Call) -> bool:
     return is_named or is_starred or len(node.args) >= _PLACE_OF_EXTRA
 
 
-def _name_of(node: ast.expr) -> str:
+def _name_of(node: ast.expr, aliases: Mapping[str, str]) -> str:
     """The last part of what is called; with its owner for `Connection.get`."""
     if isinstance(node, ast.Attribute):
-        owner = _name_of(node.value)
+        owner = _name_of(node.value, aliases)
         return f"{owner}.{node.attr}" if owner == "Connection" else node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+    return aliases.get(node.id, node.id) if isinstance(node, ast.Name) else ""
 
 
 def _fact(kind: FactKind, place: str, value: str, known: Known = Known.LITERAL) -> IdentityFact:

@@ -33,6 +33,7 @@ BY_EXTRA: tuple[Attempt, ...] = (
     made("`keyfile_dict` of a connection made in a function", UNREADABLE, f"return Connection({GOOGLE}, extra={{'keyfile_dict': open('/var/finance.json').read()}}).get_hook()", "Connection(…)"),
     made("`key_secret_name` of a connection made in a function", UNREADABLE, f"return Connection({GOOGLE}, extra={{'key_secret_name': 'finance-key'}}).get_hook()", "Connection(…)"),
     made("`impersonation_chain` of a connection made in a function", ACCOUNT, f"return Connection({GOOGLE}, extra={{'impersonation_chain': '{FINANCE}'}}).get_hook()", FINANCE),
+    made("a connection made under another name", UNREADABLE, f"from airflow.sdk import Connection as C\n    Made = C\n    return Made({GOOGLE}, extra={{'key_path': '/var/finance.json'}}).get_hook()", "Connection(…)"),
     made("a connection made from a URI", UNREADABLE, f"return Connection(uri='{URI}').get_hook()", "Connection(…)"),
     made("a connection made from JSON", UNREADABLE, "return Connection.from_json(open('/var/finance.json').read())", "Connection(…)"),
     made("a connection made of what nobody sees", UNREADABLE, "return Connection(**dict(conn_id='sales_gcp'))", "Connection(…)"),
