@@ -21,9 +21,9 @@ from dagwarden.names import EnvironmentName, policy_object, verdict_object
 from dagwarden.policy.verdict import Outcome, Verdict
 from dagwarden.push.approve import submit_approval
 from dagwarden.push.changes import Offer
-from dagwarden.push.held import list_waiting
+from dagwarden.push.held import find_newest_held, list_waiting
 from dagwarden.push.manifest import PushManifest, Put
-from dagwarden.push.submit import Packed, attest, find_held, find_verdict, make_packed, submit
+from dagwarden.push.submit import Packed, attest, find_verdict, make_packed, submit
 from dagwarden.wire import decode, digest
 from localcloud.testing import RunningCloud
 
@@ -97,7 +97,7 @@ def test_an_approval_by_its_own_pusher_holds_it_still(cloud: Cloud, boot: Boot, 
     submit_approval(cloud, PROD, pushed.push_id, digest(policy.encode()), dt.datetime.now(dt.UTC))
     answer = boot("gate", post_of(cloud, pushed), post_of(cloud, pushed, of="approvals"))
     assert answer["statuses"] == [200, 200]
-    held = find_held(cloud, PROD, pushed.push_id)
+    held = find_newest_held(cloud, PROD, pushed.push_id)
     assert held is not None
     assert held.outcome is Outcome.HELD
     assert Ledger(cloud).find_head_number(PROD) == 0

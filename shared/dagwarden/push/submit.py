@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dagwarden.errors import AccessDenied, NotFound, Unavailable
-from dagwarden.names import EnvironmentName, PushId, audience, held_object, push_object, verdict_object
+from dagwarden.names import EnvironmentName, PushId, audience, push_object, verdict_object
 from dagwarden.policy.verdict import Verdict
 from dagwarden.push.archive import pack
 from dagwarden.push.attest import ATTESTATION, make_claims
 from dagwarden.push.changes import Offer
+from dagwarden.push.held import find_newest_held
 from dagwarden.push.manifest import PushManifest, push_id
 from dagwarden.push.ssh_attest import sign_with_key
 from dagwarden.wire import decode
@@ -131,15 +132,6 @@ def find_verdict(cloud: Cloud, environment: EnvironmentName, of: PushId) -> Verd
         return None
 
 
-def find_held(cloud: Cloud, environment: EnvironmentName, of: PushId) -> Verdict | None:
-    """Why a push was held when it arrived; None when it was not. What became of it since is its verdict."""
-    name = held_object(environment, of)
-    try:
-        return decode(Verdict, cloud.store.read(name), subject=name)
-    except NotFound:
-        return None
-
-
 def await_final(
     cloud: Cloud,
     environment: EnvironmentName,
@@ -168,7 +160,7 @@ def wait_for_verdict(
     """
     deadline = time.monotonic() + timeout_s
     wait_s = FIRST_WAIT_S
-    while (verdict := find_verdict(cloud, environment, of) or find_held(cloud, environment, of)) is None:
+    while (verdict := find_verdict(cloud, environment, of) or find_newest_held(cloud, environment, of)) is None:
         if time.monotonic() + wait_s > deadline:
             raise Unavailable(
                 f"no verdict after {timeout_s:.0f} s; the push is submitted and may be released yet",
