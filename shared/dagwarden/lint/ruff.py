@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 from ruff import find_ruff_bin  # type: ignore[import-untyped]
@@ -86,7 +88,7 @@ def _ask(
         output = _run(["-", "--stdin-filename", "0.py"], codes, _encode(text), timeout_s)
         return None if output is None else {path: list(_read(output))}
     said: dict[ReleasePath, list[Diagnostic] | None] = {path: [] for path in texts}
-    with tempfile.TemporaryDirectory(prefix="dagwarden-ruff-", dir=_find_memory(texts.values())) as given:
+    with tempfile.TemporaryDirectory(prefix=_prefix(os.getpid()), dir=_find_memory(texts.values())) as given:
         folder = os.path.realpath(given)
         names = {f"{folder}/{number}.py": path for number, path in enumerate(texts)}
         for name, path in names.items():
@@ -100,6 +102,17 @@ def _ask(
         if told is not None:
             told.append(diagnostic)
     return said
+
+
+def sweep(pid: int) -> None:
+    """No folder is left that a process made for ruff before it was killed."""
+    for base in (MEMORY, tempfile.gettempdir()):
+        for left in Path(base).glob(f"{_prefix(pid)}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _prefix(pid: int) -> str:
+    return f"dagwarden-ruff-{pid}-"
 
 
 def _find_memory(texts: Iterable[str]) -> str | None:

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +80,17 @@ def test_no_process_is_left() -> None:
         if pid.isdigit() and _parent(pid) == os.getpid()
     ]
     assert left == []
+
+
+def die_beside_ruff(_paths: Sequence[str], _watch: Watch) -> list[str]:
+    tempfile.mkdtemp(prefix=f"dagwarden-ruff-{os.getpid()}-")
+    os._exit(1)
+
+
+def test_what_a_killed_worker_gave_to_ruff_is_swept_away() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("dagwarden-ruff-*"))
+    assert list(map_files(die_beside_ruff, ["a"], give_up=lambda path, _: path, processes=1, deadline_s=5)) == ["a"]
+    assert set(Path(tempfile.gettempdir()).glob("dagwarden-ruff-*")) <= before
 
 
 HANGING_POOL = """

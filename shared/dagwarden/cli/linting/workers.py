@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from dagwarden.lint.ruff import sweep
+
 R = TypeVar("R")
 
 Watch = Callable[[str], None]
@@ -79,6 +81,8 @@ class _Worker(Generic[R]):
     def end(self) -> None:
         self.process.kill()
         self.process.join()
+        if self.process.pid is not None:
+            sweep(self.process.pid)
         self.pipe.close()
 
 
