@@ -16,13 +16,17 @@ from dagwarden.lint.page import Page
 SECRETS = "secrets"
 """The category of the rules whose findings point at secrets."""
 
+LONGEST_SOURCE = 1_000
+"""Characters of a line that are shown and that it is known by: a megabyte on one line may have 500 findings."""
+
 
 class Located(msgspec.Struct, frozen=True, kw_only=True):
     """A finding that outputs can show without reading the file again."""
 
     finding: Finding
     source: str = ""
-    """Its first line as it stands in the file, secrets cut out; empty where the finding is on the file."""
+    """Its first line as it stands in the file, secrets and what is beyond `LONGEST_SOURCE` cut off; empty where the
+    finding is on the file."""
     fingerprint: str
     """Hexadecimal; the same for the same rule and text of the line, wherever in the file it moved."""
     line_hash: str = ""
@@ -47,7 +51,7 @@ def locate_findings(
     located = []
     for finding in findings:
         rule = _original(finding).rule
-        source = lines[finding.line - 1] if 0 < finding.line <= len(lines) else ""
+        source = lines[finding.line - 1][:LONGEST_SOURCE] if 0 < finding.line <= len(lines) else ""
         key = (rule, " ".join(source.split()))
         seen[key] += 1
         located.append(

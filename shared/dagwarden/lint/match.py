@@ -13,16 +13,12 @@ from ast_grep_py import SgNode, SgRoot
 from dagwarden.lint.aliases import Names, collect_names, find_aliases, list_renamed
 from dagwarden.lint.catalogue import PatternRule
 from dagwarden.lint.finding import Finding
-from dagwarden.lint.page import find
+from dagwarden.lint.page import MAX_MATCHES, find
 from dagwarden.lint.parts import Parts
 from dagwarden.lint.plain import is_roundabout, join_literals, list_roundabout
 from dagwarden.lint.rewritten import Replacement, locate, rewrite
 from dagwarden.lint.secrets import mask
 from dagwarden.lint.sieve import make_sieve
-
-MAX_MATCHES = 500
-"""Of one rule in one file; who has mended these sees the next. Asking ast-grep for a place takes as long as its line is
-long, so a megabyte on one line with a match in every word would take minutes."""
 
 MAX_REPLACEMENTS = 2_000
 """In one file, for the same reason."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import bisect
 import enum
 import itertools
 import re
@@ -74,6 +75,10 @@ class UndefinedName(msgspec.Struct, frozen=True):
     column: int
 
 
+Position = tuple[int, int]
+"""A line, and the bytes of UTF-8 before it on that line."""
+
+_NOWHERE: tuple[Position, Position] = ((0, 0), (0, 0))
 _PLACED = ast.stmt | ast.expr | ast.excepthandler | ast.arg | ast.keyword | ast.alias | ast.pattern
 
 
@@ -97,48 +102,66 @@ def tell_apart(path: str, text: str, undefined: Iterable[UndefinedName]) -> list
     at_import = find_import_time_functions(tree)
     lines, is_lazy = text.split("\n"), _LAZY_ANNOTATIONS.search(text) is not None
     makes_names = _MAKES_NAMES.search(text) is not None
+    positions = [(place.line, len(lines[place.line - 1][: place.column - 1].encode())) for place in places]
+    chains, bound = _find_chains(tree, positions), _Bound()
     found = []
-    for place in places:
-        position = (place.line, len(lines[place.line - 1][: place.column - 1].encode()))
-        chain = _find_chain(tree, position)
+    for place, position in zip(places, positions, strict=True):
+        chain = chains[position]
         moment = _find_moment(chain, at_import, is_lazy=is_lazy)
         page = UNDEFINED_AT_IMPORT if moment is _Moment.IMPORT else UNDEFINED_IN_FUNCTION
         finding = find(page, place.message, path=path, line=place.line, column=place.column)
         quoted = _QUOTED.search(place.message)
         name = quoted[1] if quoted else ""
-        is_unsure = makes_names or name in NOTEBOOK_NAMES or _is_bound_in_loop(chain, name)
+        is_unsure = makes_names or name in NOTEBOOK_NAMES or bound.in_loop(chain, name)
         found.append(msgspec.structs.replace(finding, severity=Severity.WARNING) if is_unsure else finding)
     return found
 
 
-def _find_chain(tree: ast.Module, position: tuple[int, int]) -> list[ast.AST]:
-    """The nodes around a position, the module first, those without a place of their own (`arguments`) among them."""
-    chain: list[ast.AST] = [tree]
-    while True:
-        inner = next((node for node in ast.iter_child_nodes(chain[-1]) if _holds(node, position)), None)
-        if inner is None:
-            return chain
-        chain.append(inner)
+def _find_chains(tree: ast.Module, positions: Iterable[Position]) -> dict[Position, list[ast.AST]]:
+    """The nodes around each position, the module first, those without a place of their own (`arguments`) among them.
+
+    An f-string is the last: where its parts stand, Python 3.11 does not tell.
+    """
+    chains: dict[Position, list[ast.AST]] = {position: [tree] for position in positions}
+    ordered = sorted(chains)
+    pending: list[tuple[ast.AST, int, int]] = [(tree, 0, len(ordered))]
+    while pending:
+        node, low, high = pending.pop()
+        for inner in ast.iter_child_nodes(node):
+            start, end = _find_span(inner)
+            first, last = bisect.bisect_left(ordered, start, low, high), bisect.bisect_left(ordered, end, low, high)
+            if first < last:
+                for position in ordered[first:last]:
+                    chains[position].append(inner)
+                if not isinstance(inner, ast.JoinedStr):
+                    pending.append((inner, first, last))
+    return chains
 
 
-def _holds(node: ast.AST, position: tuple[int, int]) -> bool:
-    if isinstance(node, ast.expr_context | ast.operator | ast.boolop | ast.cmpop | ast.unaryop):
-        return False
+def _find_span(node: ast.AST) -> tuple[Position, Position]:
+    """From where to where a node reaches; nowhere for what is no text of its own, such as an operator."""
     if not isinstance(node, _PLACED):
-        return any(_holds(child, position) for child in ast.iter_child_nodes(node))
+        spans = [span for child in ast.iter_child_nodes(node) if (span := _find_span(child)) != _NOWHERE]
+        return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else _NOWHERE
     first = node.decorator_list[0] if isinstance(node, FunctionNode | ast.ClassDef) and node.decorator_list else node
     if node.end_lineno is None or node.end_col_offset is None:
-        return False
-    return (first.lineno, first.col_offset) <= position < (node.end_lineno, node.end_col_offset)
+        return _NOWHERE
+    return (first.lineno, first.col_offset), (node.end_lineno, node.end_col_offset)
 
 
-def _is_bound_in_loop(chain: list[ast.AST], name: str) -> bool:
-    """Whether a loop around the place binds the name further down: an earlier round may have."""
-    loops = [node for node in chain if isinstance(node, ast.For | ast.While)]
-    return bool(loops) and any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in ast.walk(loops[0])
-    )
+class _Bound:
+    """The names that loops bind, each loop read once."""
+
+    def __init__(self) -> None:
+        self._names: dict[ast.AST, frozenset[str]] = {}
+
+    def in_loop(self, chain: list[ast.AST], name: str) -> bool:
+        """Whether a loop around the place binds the name further down: an earlier round may have."""
+        loop = next((node for node in chain if isinstance(node, ast.For | ast.While)), None)
+        if loop is not None and loop not in self._names:
+            names = (node for node in ast.walk(loop) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+            self._names[loop] = frozenset(node.id for node in names)
+        return loop is not None and name in self._names[loop]
 
 
 def _find_moment(chain: list[ast.AST], at_import: frozenset[FunctionNode], *, is_lazy: bool) -> _Moment:

@@ -6,6 +6,10 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity
 
+MAX_MATCHES = 500
+"""Of one rule in one file; who has mended these sees the next. Asking ast-grep for a place takes as long as its line is
+long, so a megabyte on one line with a match in every word would take minutes."""
+
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rule, as the catalogue shows it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from dagwarden.lint import file_rules
 from dagwarden.lint.finding import Finding
 from dagwarden.lint.names import UndefinedName, tell_apart
-from dagwarden.lint.page import find
+from dagwarden.lint.page import MAX_MATCHES, find
 from dagwarden.lint.ruff import Diagnostic, run_ruff
 from dagwarden.lint.ruff_rules import INSTEAD, RERATED, RUFF_RULES, RuffRule
 from dagwarden.names import ReleasePath
@@ -38,13 +39,25 @@ def check_with_ruff(texts: Mapping[ReleasePath, str], *, opted_in: Collection[st
     """
     rules = {rule.page.code: rule for rule in RUFF_RULES if not rule.page.opt_in or rule.page.rule in opted_in}
     findings: list[Finding] = []
-    for path, said in run_ruff(texts, {*rules, UNDEFINED_NAME}).items():
-        if said is None:
+    for path, answer in run_ruff(texts, {*rules, UNDEFINED_NAME}).items():
+        if answer is None:
             findings.append(find(file_rules.NOT_ANALYSED, "ruff gives no answer on this file", path=path))
         else:
+            said = _keep_first(answer)
             findings += _translate(path, texts[path], said, rules)
             findings += tell_apart(path, texts[path], _list_undefined(said))
     return findings
+
+
+def _keep_first(said: list[Diagnostic]) -> list[Diagnostic]:
+    """The first of each code, in the order of the text."""
+    counts: Counter[str | None] = Counter()
+    kept = []
+    for diagnostic in sorted(said, key=lambda each: (each.location.row, each.location.column)):
+        counts[diagnostic.code] += 1
+        if counts[diagnostic.code] <= MAX_MATCHES:
+            kept.append(diagnostic)
+    return kept
 
 
 def _list_undefined(said: list[Diagnostic]) -> list[UndefinedName]:
@@ -59,7 +72,7 @@ def _translate(
     path: ReleasePath, text: str, said: list[Diagnostic], rules: Mapping[str, RuffRule]
 ) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
-    for diagnostic in sorted(said, key=lambda each: (each.location.row, each.location.column)):
+    for diagnostic in said:
         rule = rules.get(diagnostic.code or "")
         if rule is None:  # an undefined name, or a syntax error, which is not ruff's to tell
             continue

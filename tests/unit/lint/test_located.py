@@ -7,7 +7,8 @@ from tests.unit.lint.linting import ALLOWED, IMPORT, READ, SECRET, lint_sources
 
 from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.lint import lint_file
-from dagwarden.lint.located import Located, locate_findings
+from dagwarden.lint.located import LONGEST_SOURCE, Located, locate_findings
+from dagwarden.lint.page import MAX_MATCHES
 
 
 def fingerprints(source: str) -> list[str]:
@@ -58,3 +59,12 @@ def test_findings_of_files_that_are_no_python_have_fingerprints(content: bytes) 
     for each in locate_findings(content, lint_file("dags/a.py", content, catalogue), catalogue.pages):
         assert isinstance(each, Located)
         assert len(each.fingerprint) == 32
+
+
+def test_of_a_long_line_the_start_is_shown() -> None:
+    content = (IMPORT + "Variable.get('a'); " * (MAX_MATCHES + 50)).encode()
+    catalogue = load_catalogue()
+    located = locate_findings(content, lint_file("dags/a.py", content, catalogue), catalogue.pages)
+    assert len(located) == MAX_MATCHES
+    assert {len(each.source) for each in located} == {LONGEST_SOURCE}
+    assert len({each.fingerprint for each in located}) == len(located)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dagwarden.lint.catalogue import load_catalogue
-from dagwarden.lint.match import MAX_MATCHES, MAX_REPLACEMENTS, match_rules
+from dagwarden.lint.match import MAX_REPLACEMENTS, match_rules
+from dagwarden.lint.page import MAX_MATCHES
 from dagwarden.lint.parts import Part
 
 

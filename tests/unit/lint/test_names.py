@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dagwarden.lint.catalogue import load_catalogue
 from dagwarden.lint.finding import Finding, Severity
+from dagwarden.lint.lint import lint_file
 from dagwarden.lint.names import UndefinedName, tell_apart
+from dagwarden.lint.page import MAX_MATCHES
 from dagwarden.lint.ruff import run_ruff
 from dagwarden.names import ReleasePath
 
@@ -123,3 +126,17 @@ def test_what_is_made_behind_the_loop_is_an_error() -> None:
 def test_a_notebook_that_is_run_elsewhere_is_a_warning() -> None:
     (found,) = find_undefined("spark.sql('select 1')\n")
     assert found.severity is Severity.WARNING
+
+
+def test_of_a_flood_of_them_the_first_are_told_each_by_when_it_runs() -> None:
+    lines = [f"print(lost{number})" if number % 2 else f"def f{number}(): lost{number}" for number in range(20_000)]
+    found = [
+        each for each in lint_file("dags/a.py", "\n".join(lines).encode(), load_catalogue()) if "lost" in each.message
+    ]
+    assert [each.line for each in found] == list(range(1, MAX_MATCHES + 1))
+    assert [each.severity for each in found[:4]] == [Severity.WARNING, Severity.ERROR] * 2
+
+
+def test_parts_of_an_f_string_are_looked_at_as_one() -> None:
+    found = find_undefined("x = f'" + "{lost}" * 5_000 + "'\n")
+    assert {(each.rule, each.line) for each in found} == {("undefined-name-at-import", 1)}
