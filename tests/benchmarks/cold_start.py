@@ -67,6 +67,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "notify": ("storage", "logging", "pubsub"),
     "mirror": ("storage", "logging", "pubsub"),
     "record": ("storage", "logging"),
+    "iam_guard": ("storage", "logging", "signing"),
 }
 
 

@@ -82,10 +82,7 @@ ABOUT: dict[str, str] = {
         " all of it run 2,100 pages that a child writes to and the kernel copies, at 1.9 µs each: half of them end as"
         " they began, since Python 3.11 counts references to what it merely uses. Copying them all at once, before"
         " they are written to, would spare a fifth of that; copying large pages whole costs more. `DagBag` imports 75"
-        " files in a process that pays for none of this, in the time that its own start takes.\n\n"
-        "When this was measured another program kept one of the two cores busy, which slows what runs on both and"
-        " spares the rivals. Alone on them, the examples took 0.65 s and Google's system tests 2.3 s: x0.34 and x0.21"
-        " beside DagBag."
+        " files in a process that pays for none of this, in the time that its own start takes."
     ),
 }
 """What the figures of each benchmark mean, in the order they are told."""

@@ -12,6 +12,7 @@ CLIENTS = {
     "notify": ("ledger", "audit_log", "topics"),
     "mirror": ("ledger", "audit_log", "topics"),
     "record": ("store", "audit_log"),
+    "iam_guard": ("store", "audit_log", "iam"),
 }
 """What the first event makes, by the names of dagwarden.cloud.clients.Cloud."""
 
