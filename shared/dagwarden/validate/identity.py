@@ -20,11 +20,9 @@ from dagwarden.validate.identity_table import (
     find_kind,
     snake_case,
 )
-from dagwarden.validate.model import MAX_FACTS, MAX_TEXT, FactKind, IdentityFact, Known
+from dagwarden.validate.model import GIVEN, MAX_FACTS, MAX_TEXT, FactKind, IdentityFact, Known
 from dagwarden.validate.plain import Argument, Opaque, Plain
 from dagwarden.validate.reach import OPEN_ARGUMENTS, OPEN_BODIES, REACH_FIELDS, find_openings
-
-_GIVEN = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
 
 
 def find_facts(arguments: Iterable[Argument], operators: Iterable[str]) -> tuple[tuple[IdentityFact, ...], int]:
@@ -46,7 +44,7 @@ def find_facts(arguments: Iterable[Argument], operators: Iterable[str]) -> tuple
 def _read_all(arguments: tuple[Argument, ...]) -> Iterator[IdentityFact]:
     for argument in arguments:
         name = snake_case(argument.name)
-        if argument.known in _GIVEN:
+        if argument.known in GIVEN:
             yield from _find_mentions(argument.name, argument.value, argument.known)
         if name in PASSED_ON:
             continue

@@ -42,6 +42,10 @@ class Known(enum.StrEnum):
     """An object that cannot be read without running code of the file."""
 
 
+GIVEN = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
+"""Written down for the task, and known."""
+
+
 class FactKind(enum.StrEnum):
     """What of a task's identity or power a value decides."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from dagwarden.validate.model import MAX_TEXT, Known
+from dagwarden.validate.model import GIVEN, MAX_TEXT
 from dagwarden.validate.plain import Argument, Plain, Suspect
 
 SHORTEST, LONGEST = 4, 4_096
@@ -13,13 +13,12 @@ SHORTEST, LONGEST = 4, 4_096
 
 _NAMED = re.compile(r"(?i)pass|pwd|secret|token|key|credential")
 _FORMED = re.compile(r"AIza|ya29\.|GOCSPX-|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA|PRIVATE KEY-----")
-_GIVEN = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
 
 
 def find_suspects(task_id: str, arguments: Iterable[Argument]) -> Iterator[Suspect]:
     """Those of one task."""
     for argument in arguments:
-        if argument.known in _GIVEN:
+        if argument.known in GIVEN:
             for place, name, text in _list_texts(argument.name, argument.name, argument.value):
                 if SHORTEST <= len(text) <= LONGEST and (_NAMED.search(name) or _FORMED.search(text)):
                     yield Suspect(task_id=task_id, place=place[:MAX_TEXT], name=name[:MAX_TEXT], text=text)

@@ -8,7 +8,7 @@ import msgspec
 
 from dagwarden.lint.finding import Finding, Severity
 from dagwarden.lint.page import find
-from dagwarden.validate.model import DagModel, FileModel, Known, Target, TaskModel
+from dagwarden.validate.model import GIVEN, DagModel, FileModel, Target, TaskModel
 from dagwarden.validate.rules.rule import make_page, name_some, share_page
 
 DUPLICATE_DAG_ID = share_page("DW302", "duplicate-dag-id", Severity.WARNING, "Give each DAG an id of its own.")
@@ -19,8 +19,6 @@ MISSING_TARGET = make_page(
     "Correct the id, or release the DAG it names first.",
 )  # fmt: skip
 ENVIRONMENT_PAGES = (DUPLICATE_DAG_ID, MISSING_TARGET)
-
-_SURE = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -90,7 +88,7 @@ def _check_targets(
 
 def _explain(dag: DagModel, task: TaskModel, target: Target, held: Mapping[str, list[Held]]) -> str:
     """What is missing; empty when nothing is, or when it cannot be known."""
-    if target.known not in _SURE or not target.dag_id:
+    if target.known not in GIVEN or not target.dag_id:
         return ""
     who = f"`{task.task_id}` of `{dag.dag_id}` names"
     found = held.get(target.dag_id)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from dagwarden.lint.finding import Severity
-from dagwarden.validate.model import DagModel, FactKind, IdentityFact, Known, TaskModel
+from dagwarden.validate.model import GIVEN, DagModel, FactKind, IdentityFact, Known, TaskModel
 from dagwarden.validate.rules.rule import DagRule, Told, make_page, name_some, share_page
 
 DEFAULT_SERVICE_ACCOUNT = share_page(
@@ -98,7 +98,6 @@ GRANTING = (
 _HOST = re.compile(r"(?i)(privileged|host_?network|host_?pid|host_?ipc|host_?path|allow_?privilege_?escalation)$")
 _UNPINNED = re.compile(r"(?!.*://|(.*/)?projects/)([^@]*:latest|([^/@]+/)*[^/:@]+)")
 """Names of container images; those of machines' disks are paths of a project."""
-_GIVEN = frozenset({Known.LITERAL, Known.DEFAULT_ARGS, Known.MAPPED})
 _ACTS = frozenset(
     {
         FactKind.CONNECTION,
@@ -148,7 +147,7 @@ def _reaches_host(_: TaskModel, fact: IdentityFact) -> bool:
 
 
 def _is_unpinned(_: TaskModel, fact: IdentityFact) -> bool:
-    return fact.kind is FactKind.IMAGE and fact.known in _GIVEN and _UNPINNED.fullmatch(fact.value) is not None
+    return fact.kind is FactKind.IMAGE and fact.known in GIVEN and _UNPINNED.fullmatch(fact.value) is not None
 
 
 def _lacks_account(_: TaskModel, fact: IdentityFact) -> bool:
