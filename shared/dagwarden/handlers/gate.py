@@ -194,7 +194,7 @@ class Gate:
         target = self._find_target(offer)
         if target is not None and policy is not None and policy.validate.rollbacks == "imported":
             with stages.time("read"):
-                offer = msgspec.structs.replace(offer, files=spell_out(self._ledger, offer, state).files)
+                offer = msgspec.structs.replace(offer, files=spell_out(self._ledger, offer, state, target).files)
         with stages.time("decide"):
             case = weigh(
                 offer, policy, findings, state, target,

@@ -13,15 +13,12 @@ from dagwarden.ledger.state import LedgerState
 from dagwarden.push.manifest import Change, Delete, Put
 
 
-def spell_out(ledger: Ledger, offer: Offer, state: LedgerState) -> Offer:
-    """An offer that goes back to a release, with all changes and files by which `state` becomes that.
+def spell_out(ledger: Ledger, offer: Offer, state: LedgerState, target: LedgerState) -> Offer:
+    """An offer that goes back to `target`, with all changes and files by which `state` becomes that.
 
     Raises:
-        NotFound: there is no such release.
         Tampered: the ledger or the store do not hold together.
     """
-    assert offer.manifest.rollback_to is not None
-    target = ledger.state(offer.environment, offer.manifest.rollback_to)
     changes = changes_of_rollback(state, target)
     files = {file.path: file for file in read_files(ledger, changes, {}, target)}
     manifest = msgspec.structs.replace(offer.manifest, changes=tuple(map(_to_change, changes)))

@@ -116,8 +116,10 @@ class ValidateService:
             if room.tidying is not None:
                 room.tidying.result()
             tree = room.replica.follow(request.base)
-        if offer.manifest.rollback_to is not None:
-            offer = spell_out(self._ledger, offer, self._ledger.state(request.environment, request.base))
+        back_to = offer.manifest.rollback_to
+        if back_to is not None:
+            state, target = (self._ledger.state(request.environment, number) for number in (request.base, back_to))
+            offer = spell_out(self._ledger, offer, state, target)
         changes = offer.manifest.changes
         pushed = [change.path for change in changes]
         try:
